@@ -53,7 +53,7 @@ ALTER SEQUENCE kepler.feed_sequence MAXVALUE 1000000;
 -- What was added is nobody's business.
 ALTER TABLE kepler.records ADD COLUMN mine text DEFAULT 'x';
 CREATE INDEX mine ON kepler.records (mine);
-SELECT * FROM pg_temp.mend();
+SELECT * FROM pg_temp.mend() AS m ORDER BY m.check_name COLLATE "C", m.object_name COLLATE "C", m.severity;
 SELECT * FROM findings;
 
 -- Indexes, rights, owners, vacuum, settings, and what must be done now and then.
@@ -79,7 +79,7 @@ INSERT INTO kepler.records (entity_type) VALUES ('doctor');
 INSERT INTO kepler.consumers (name, cursor, acknowledged_at) VALUES ('doctor_gone', '01' || repeat('0', 56), 'yesterday'),
     ('doctor_idle', kepler.feed_cursor(), clock_timestamp());
 INSERT INTO kepler.maintenance (step, object, outcome, last_started_at, last_error_code, failures) VALUES ('doctor', 'x', 'failed', clock_timestamp(), '22012', 3);
-SELECT * FROM pg_temp.mend();
+SELECT * FROM pg_temp.mend() AS m ORDER BY m.check_name COLLATE "C", m.object_name COLLATE "C", m.severity;
 SELECT f.check_name, f.object_name, f.message FROM findings AS f;
 -- Another database, or the next session, reads a setting of the database.
 SELECT s.setconfig AS set FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase WHERE d.datname = current_database();
