@@ -253,6 +253,8 @@ fn model(choices: &mut Choices<'_>) -> Model {
         };
         let texts = columns.iter().filter(is_text).map(|column| column.name.clone());
         let guarded = texts.filter(|_| choices.yes(3)).collect();
+        // Which differs between two versions without a choice of its own.
+        let is_tracked = columns.len() % 2 == 0;
         let mut table =
             Table { description, columns, rules: Vec::new(), names: Vec::new(), guarded };
         let pk_name = choices.one(&[None, Some(format!("own_{at}_pkey"))]);
@@ -269,7 +271,7 @@ fn model(choices: &mut Choices<'_>) -> Model {
             renames: Vec::new(),
             fills: fills.into_iter().collect(),
             retention: None,
-            history: choices.yes(3),
+            history: is_tracked,
             sensitive: Vec::new(),
         });
     }
