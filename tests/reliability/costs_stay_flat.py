@@ -28,7 +28,7 @@ apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options
 erase_user delete_workspace import_workspace""".split()
 # What no level of access may call.
-OF_OWNER = ["maintain", "maintain_feed", "seal_history", "uninstall", "uninstall_report", "verify_history"]
+OF_OWNER = ["doctor", "maintain", "maintain_feed", "metrics", "seal_history", "uninstall", "uninstall_report", "verify_history"]
 READ_ALL = ["export_workspace", "find_secrets", "status", "uninstall_report", "workspace_report"]
 
 
@@ -61,7 +61,7 @@ ALLOWED = [
     Allowed("requeue_records", WORK, per_row=12),
     Allowed("uninstall_report", "counts everything", per_row=62),
     Allowed("workspace_report", "counts everything", per_row=62),
-    Allowed("export_workspace", "gives everything", per_row=80),
+    Allowed("export_workspace", "gives everything", per_row=98),
     Allowed("export_user", "gives all that is about the user", per_row=60),
     Allowed("erase_user", WORK, per_row=200),
     Allowed("delete_connection", WORK, per_row=20),
