@@ -18,6 +18,8 @@ SELECT count(*) FROM kepler.upsert_records('MARK_type', '[{"external_id": "MARK_
 SELECT count(*) FROM kepler.upsert_records('MARK_detached_type', '[{"external_id": "MARK_left", "data": {"text": "MARK left"}}]', connection_id => 'MARK_detached');
 SELECT count(*) FROM kepler.delete_connection('MARK_detached', 'keep');
 SELECT count(*) FROM kepler.set_enrichment_policy('MARK_type', fair => true);
+INSERT INTO kepler.enrichment_limits (entity_type, limit_key, seconds, records, leases) VALUES ('MARK_type', 'MARK', '{1}', '{1}', '{1}');
+SELECT count(*) FROM kepler.set_retention('kepler.rejects', '90 days');
 INSERT INTO kepler.records (id, entity_type, external_id, data) SELECT 'MARK_record_' || i, 'MARK_type', 'MARK_own_' || i, '{"text": "MARK own"}' FROM generate_series(1, 4) AS i;
 SELECT kepler.fail_records(lease_id, array_agg(record_id), 'MARK failed', retryable => false) FROM kepler.claim_records('MARK_type', 'MARK_worker', 2) GROUP BY lease_id;
 SELECT kepler.fail_records(lease_id, array_agg(record_id), 'MARK to be tried again') FROM kepler.claim_records('MARK_type', 'MARK_worker', 1) GROUP BY lease_id;
