@@ -12,20 +12,19 @@ AS $$
 DECLARE
     wanted_workspace ALIAS FOR $4;
     changed_at constant timestamptz := clock_timestamp();
+    -- Joined, they would be looked for among all records of the workspace.
+    entities constant text[] := ARRAY(
+        SELECT e.id FROM kepler.entities AS e WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1);
     ids text[];
     detached integer;
 BEGIN
     ids := ARRAY(
         SELECT l.id FROM (
-            SELECT r.id FROM kepler.entities AS e
-            JOIN kepler.records AS r ON r.workspace_id = wanted_workspace AND r.entity_id = e.id
-            WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1
-            LIMIT $3) AS l);
+            SELECT r.id FROM kepler.records AS r
+            WHERE r.workspace_id = wanted_workspace AND r.entity_id = ANY (entities) LIMIT $3) AS l);
     ids := ARRAY(
         SELECT r.id FROM kepler.records AS r
-        WHERE r.workspace_id = wanted_workspace AND r.id = ANY (ids) AND r.entity_id IN (
-            SELECT e.id FROM kepler.entities AS e
-            WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1)
+        WHERE r.workspace_id = wanted_workspace AND r.id = ANY (ids) AND r.entity_id = ANY (entities)
         ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE OF r);
     IF keep THEN
         INSERT INTO kepler.detached_records AS d
@@ -71,6 +70,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     wanted_workspace ALIAS FOR $4;
+    entities text[];
     more integer;
 BEGIN
     PERFORM kepler_internal.require_tables();
@@ -96,18 +96,15 @@ BEGIN
     changed := kepler_internal.detach_records($1, $2 = 'keep', max_rows, wanted_workspace);
     IF changed < max_rows THEN
         -- Waits for upserts that are inserting, and keeps others out: what they have inserted is taken too.
-        PERFORM FROM kepler.entities AS e
-        WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1 ORDER BY e.id FOR UPDATE;
+        entities := ARRAY(
+            SELECT e.id FROM kepler.entities AS e
+            WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1 ORDER BY e.id FOR UPDATE);
         more := kepler_internal.detach_records($1, $2 = 'keep', max_rows, wanted_workspace);
         changed := changed + more;
         IF more < max_rows THEN
             -- As the caller: what a foreign key deletes along is deleted as the owner, and so would run the triggers of others.
-            DELETE FROM kepler.rejects AS d USING kepler.entities AS e
-            WHERE d.workspace_id = wanted_workspace AND d.entity_id = e.id
-                AND e.workspace_id = wanted_workspace AND e.connection_id = $1;
-            DELETE FROM kepler.sync_runs AS d USING kepler.entities AS e
-            WHERE d.workspace_id = wanted_workspace AND d.entity_id = e.id
-                AND e.workspace_id = wanted_workspace AND e.connection_id = $1;
+            DELETE FROM kepler.rejects AS d WHERE d.workspace_id = wanted_workspace AND d.entity_id = ANY (entities);
+            DELETE FROM kepler.sync_runs AS d WHERE d.workspace_id = wanted_workspace AND d.entity_id = ANY (entities);
             DELETE FROM kepler.entities AS e WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1;
             DELETE FROM kepler.credentials AS d WHERE d.workspace_id = wanted_workspace AND d.connection_id = $1;
             DELETE FROM kepler.connections AS c WHERE c.workspace_id = wanted_workspace AND c.id = $1;

@@ -64,7 +64,6 @@ ALLOWED = [
     Allowed("export_workspace", "gives everything", per_row=98),
     Allowed("export_user", "gives all that is about the user", per_row=60),
     Allowed("erase_user", WORK, per_row=200),
-    Allowed("delete_connection", WORK, per_row=20),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
     Allowed("search_memories", COMPARES, per_row=5),
@@ -106,12 +105,13 @@ SELECT count(*) FROM kepler.upsert_records('fair', (
     SELECT jsonb_agg(jsonb_build_object('external_id', 'f' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(1, ROWS) AS i));
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.upsert_records('broken ' || first, (
     SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', 1)) FROM generate_series(first, least(first + 499, ROWS - 1)) AS i), options => '{"keep_rejects": true}') AS u;
-SELECT count(*) FROM generate_series(1, ROWS / 20) AS i CROSS JOIN LATERAL kepler.claim_records('lead', 'w' || i, 5) AS c;
 SELECT count(*) FROM unnest('{limited,scheduled}'::text[]) AS k CROSS JOIN LATERAL kepler.upsert_records(k, (
     SELECT jsonb_agg(jsonb_build_object('external_id', 'q' || i, 'data', jsonb_build_object('n', i))) FROM generate_series(1, ROWS) AS i)) AS u;
 SELECT count(*) FROM kepler.claim_records('limited', 'w', 5);
 UPDATE kepler.enrichment_queue SET priority = 3, not_before = '2099-01-01', ready_at = '2099-01-01' WHERE entity_type = 'scheduled';
+VACUUM kepler.enrichment_queue;
 SELECT count(*) FROM kepler.upsert_records('scheduled', '[{"external_id": "now", "data": {}}]');
+SELECT count(*) FROM generate_series(1, ROWS / 20) AS i CROSS JOIN LATERAL kepler.claim_records('lead', 'w' || i, 5) AS c;
 SELECT count(*) FROM (SELECT lease_id, array_agg(record_id) AS ids FROM kepler.claim_records('lead', 'f', ROWS / 10) GROUP BY 1) AS c
     CROSS JOIN LATERAL kepler.fail_records(c.lease_id, c.ids, 'no', retryable => false) AS f;
 INSERT INTO public.chosen SELECT id FROM kepler.records WHERE external_id LIKE 'l%' ORDER BY length(external_id), external_id LIMIT 100;

@@ -19,6 +19,7 @@ INSERT INTO calls VALUES
     ('claim_records (fair)', $$kepler.claim_records('fair', 'x', 2)$$),
     ('claim_records (nothing meets the filter)', $$kepler.claim_records('fair', 'x', 2, options => '{"filter": {"n": -1}}')$$),
     ('claim_records (limit used up)', $$kepler.claim_records('limited', 'x', 10)$$),
+    ('claim_records (others are scheduled)', $$kepler.claim_records('scheduled', 'x', 2)$$),
     ('next_claim_at (limit used up)', $$kepler.next_claim_at('limited')$$),
     ('begin_sync (records)', $$kepler.begin_sync(NULL, 'lead')$$),
     ('delete_records (100)', $$kepler.delete_records(ARRAY(SELECT id FROM public.chosen))$$),
