@@ -135,6 +135,63 @@ external_id, source and entity_id are those of the record. enrichment: what was 
 If the policy has priorities, the higher ones come first, then those that were ready first. If it has limits, the claim takes no more than they allow. While the type is paused there are no rows.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE OR REPLACE FUNCTION kepler.delete_connection(connection_id text, records text, max_rows integer DEFAULT 10000, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT changed integer)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_workspace ALIAS FOR $4;
+    entities text[];
+    more integer;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(
+        ARRAY['connection_id', 'records', 'max_rows', 'workspace_id'], ARRAY[$1, $2, $3::text, $4]);
+    IF $2 NOT IN ('keep', 'delete') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "records" must be one of keep, delete, not "%s"', left($2, 100)),
+            HINT = '"keep" archives the records, so that a connection that takes its place can adopt them; "delete" deletes them softly.';
+    ELSIF max_rows NOT BETWEEN 1 AND 10000 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "max_rows" must be between 1 and 10000, not %s', max_rows);
+    END IF;
+    changed := 0;
+    -- Nobody adds entities meanwhile, and two calls take turns.
+    PERFORM FROM kepler.connections AS c WHERE c.workspace_id = wanted_workspace AND c.id = $1 FOR UPDATE;
+    IF NOT FOUND THEN
+        outcome := 'not_found';
+        RETURN;
+    END IF;
+    changed := kepler_internal.detach_records($1, $2 = 'keep', max_rows, wanted_workspace);
+    IF changed < max_rows THEN
+        -- Waits for upserts that are inserting, and keeps others out: what they have inserted is taken too.
+        entities := ARRAY(
+            SELECT e.id FROM kepler.entities AS e
+            WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1 ORDER BY e.id FOR UPDATE);
+        more := kepler_internal.detach_records($1, $2 = 'keep', max_rows, wanted_workspace);
+        changed := changed + more;
+        IF more < max_rows THEN
+            -- As the caller: what a foreign key deletes along is deleted as the owner, and so would run the triggers of others.
+            DELETE FROM kepler.rejects AS d WHERE d.workspace_id = wanted_workspace AND d.entity_id = ANY (entities);
+            DELETE FROM kepler.sync_runs AS d WHERE d.workspace_id = wanted_workspace AND d.entity_id = ANY (entities);
+            DELETE FROM kepler.entities AS e WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1;
+            DELETE FROM kepler.credentials AS d WHERE d.workspace_id = wanted_workspace AND d.connection_id = $1;
+            DELETE FROM kepler.connections AS c WHERE c.workspace_id = wanted_workspace AND c.id = $1;
+            outcome := 'deleted';
+            RETURN;
+        END IF;
+    END IF;
+    -- Not to be used any more, and not gone before its last record is cared for.
+    UPDATE kepler.connections AS c SET status = 'INACTIVE'
+    WHERE c.workspace_id = wanted_workspace AND c.id = $1 AND c.status <> 'INACTIVE';
+    outcome := 'started';
+END
+$function$;
 CREATE FUNCTION kepler.doctor(options jsonb DEFAULT '{}'::jsonb)
  RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
  LANGUAGE plpgsql
@@ -1261,6 +1318,59 @@ WHERE c.relnamespace = to_regnamespace('kepler') AND c.relkind = 'S'
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.described_tables() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.described_tables() IS 'Internal: how Kepler''s tables are made, an object a row';
+CREATE OR REPLACE FUNCTION kepler_internal.detach_records(connection_id text, keep boolean, max_rows integer, workspace_id text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    wanted_workspace ALIAS FOR $4;
+    changed_at constant timestamptz := clock_timestamp();
+    -- Joined, they would be looked for among all records of the workspace.
+    entities constant text[] := ARRAY(
+        SELECT e.id FROM kepler.entities AS e WHERE e.workspace_id = wanted_workspace AND e.connection_id = $1);
+    ids text[];
+    detached integer;
+BEGIN
+    ids := ARRAY(
+        SELECT l.id FROM (
+            SELECT r.id FROM kepler.records AS r
+            WHERE r.workspace_id = wanted_workspace AND r.entity_id = ANY (entities) LIMIT $3) AS l);
+    ids := ARRAY(
+        SELECT r.id FROM kepler.records AS r
+        WHERE r.workspace_id = wanted_workspace AND r.id = ANY (ids) AND r.entity_id = ANY (entities)
+        ORDER BY r.entity_id COLLATE "C", r.external_id, r.id COLLATE "C" FOR NO KEY UPDATE OF r);
+    IF keep THEN
+        INSERT INTO kepler.detached_records AS d
+            (workspace_id, record_id, reference_id, connection_name, was_active, detached_at)
+        SELECT wanted_workspace, r.id, c.reference_id, c.name, r.status = 'ACTIVE', changed_at
+        FROM kepler.connections AS c, unnest(ids) AS n (id)
+        CROSS JOIN LATERAL (
+            SELECT x.id, x.status FROM kepler.records AS x
+            WHERE x.workspace_id = wanted_workspace AND x.id = n.id LIMIT 1) AS r
+        WHERE c.workspace_id = wanted_workspace AND c.id = $1
+        ON CONFLICT ON CONSTRAINT detached_records_pkey DO UPDATE
+        SET reference_id = excluded.reference_id, connection_name = excluded.connection_name,
+            was_active = excluded.was_active, detached_at = excluded.detached_at;
+    END IF;
+    UPDATE kepler.records AS r
+    SET entity_id = NULL, updated_at = changed_at,
+        status = CASE WHEN keep THEN 'ARCHIVED' ELSE r.status END,
+        deleted_at = CASE WHEN keep THEN r.deleted_at ELSE coalesce(r.deleted_at, changed_at) END
+    FROM unnest(ids) AS n (id)
+    WHERE r.workspace_id = wanted_workspace AND r.id = n.id;
+    GET DIAGNOSTICS detached = ROW_COUNT;
+    IF detached < cardinality(ids) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'triggered_action_exception',
+            MESSAGE = format('only %s of %s records were written', detached, cardinality(ids)),
+            HINT = 'A trigger on kepler.records prevents the write (BEFORE, returning NULL).';
+    END IF;
+    RETURN detached;
+END
+$function$;
 CREATE FUNCTION kepler_internal.doctor_access()
  RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
  LANGUAGE plpgsql
@@ -2393,7 +2503,20 @@ CREATE FUNCTION kepler_internal.guard_workflow_version()
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        IF NOT EXISTS (
+            SELECT FROM kepler.workflows AS w
+            WHERE w.workspace_id = NEW.workspace_id AND w.id = NEW.workflow_id AND w.version = NEW.version
+                AND (w.trigger, w.actions, w.required_providers, w.intent)
+                    IS NOT DISTINCT FROM (NEW.trigger, NEW.actions, NEW.required_providers, NEW.intent)
+        ) AND NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = TG_RELID), 'USAGE') THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = format('version %s of workflow "%s" is not the one that the workflow has', NEW.version, NEW.workflow_id),
+                HINT = 'Change the workflow: that makes another version.';
+        END IF;
+        RETURN NEW;
+    ELSIF TG_OP = 'UPDATE' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
             MESSAGE = format('version %s of workflow "%s" cannot change', OLD.version, OLD.workflow_id),

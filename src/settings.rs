@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, PostgresGucEnum};
 use std::ffi::{CStr, CString};
+use std::time::Duration;
 
 /// The workspace that was set for the session, or its transaction; `access::current` says which one it works in.
 pub(crate) static WORKSPACE_ID: GucSetting<Option<CString>> =
@@ -28,6 +29,9 @@ static PLAN_FOR_LARGE_TABLES: GucSetting<bool> = GucSetting::<bool>::new(false);
 /// Whether a statement is being planned so. As a setting it is undone with the (sub)transaction of a plan that failed.
 static TABLES_ARE_LARGE: GucSetting<bool> = GucSetting::<bool>::new(false);
 pub(crate) const TABLES_ARE_LARGE_NAME: &CStr = c"kepler.tables_are_large";
+
+/// How long a batch of a retention policy may take, in milliseconds.
+static RETENTION_BATCH_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(60_000);
 
 /// What is done with a secret where none may be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PostgresGucEnum)]
@@ -108,6 +112,16 @@ pub(crate) fn register() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"kepler.retention_batch_timeout",
+        c"How long a batch of a retention policy may take.",
+        c"Triggers of the table's owner run in it: what takes longer is ended, and is the policy's failure.",
+        &RETENTION_BATCH_TIMEOUT,
+        100,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
     GucRegistry::define_bool_guc(
         c"kepler.planner_hooks",
         c"Whether Kepler's own statements are planned for large tables, whatever the statistics say.",
@@ -134,6 +148,11 @@ pub(crate) fn register() {
     );
     // SAFETY: a plain call with a static string; misspelt settings become errors.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"kepler".as_ptr()) };
+}
+
+/// How long a batch of a retention policy may take.
+pub(crate) fn retention_batch_timeout() -> Duration {
+    Duration::from_millis(RETENTION_BATCH_TIMEOUT.get().unsigned_abs().into())
 }
 
 /// The sync run that `kepler.sync_run_id` names; empty counts as not set.

@@ -81,13 +81,27 @@ BEGIN
 END
 $$;
 
--- What runs ran stays as it was, and what the next run will run stays there.
+-- What runs ran stays as it was, and what the next run will run stays there. A version comes with the workflow that has it; whoever
+-- has the rights of the owner may bring older ones, as an import does.
 CREATE FUNCTION kepler_internal.guard_workflow_version() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        IF NOT EXISTS (
+            SELECT FROM kepler.workflows AS w
+            WHERE w.workspace_id = NEW.workspace_id AND w.id = NEW.workflow_id AND w.version = NEW.version
+                AND (w.trigger, w.actions, w.required_providers, w.intent)
+                    IS NOT DISTINCT FROM (NEW.trigger, NEW.actions, NEW.required_providers, NEW.intent)
+        ) AND NOT pg_has_role(current_user, (SELECT c.relowner FROM pg_class AS c WHERE c.oid = TG_RELID), 'USAGE') THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'integrity_constraint_violation',
+                MESSAGE = format('version %s of workflow "%s" is not the one that the workflow has', NEW.version, NEW.workflow_id),
+                HINT = 'Change the workflow: that makes another version.';
+        END IF;
+        RETURN NEW;
+    ELSIF TG_OP = 'UPDATE' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'integrity_constraint_violation',
             MESSAGE = format('version %s of workflow "%s" cannot change', OLD.version, OLD.workflow_id),

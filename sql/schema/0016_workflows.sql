@@ -96,6 +96,8 @@ CREATE TRIGGER drop_versions AFTER DELETE ON kepler.executions
     REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.drop_workflow_versions('workflow_id');
 CREATE TRIGGER guard_history BEFORE UPDATE ON kepler.workflow_versions
     FOR EACH ROW WHEN (OLD *<> NEW) EXECUTE FUNCTION kepler_internal.guard_workflow_version();
+CREATE TRIGGER guard_new BEFORE INSERT ON kepler.workflow_versions
+    FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_workflow_version();
 CREATE TRIGGER guard_current BEFORE DELETE ON kepler.workflow_versions
     FOR EACH ROW EXECUTE FUNCTION kepler_internal.guard_workflow_version();
 -- What a workflow holds was looked at there: an old secret that stays does not keep the rest from being edited.

@@ -1,5 +1,6 @@
 //! Trying a write that the database may refuse, without losing what came before.
 
+use crate::pg::time_limit;
 use crate::pg::whole::{self, whole};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
@@ -84,11 +85,23 @@ pub(crate) fn attempt_deletion<T>(delete: impl FnOnce() -> T) -> Result<T, Refus
 }
 
 /// Runs what fires code of users, and gives the errors of that code that a handler would take for a cancellation or let through
-/// as one: query_canceled that Postgres did not raise for whoever cancels, and assert_failure. Every other error passes through.
+/// as one: query_canceled that Postgres did not raise for whoever cancels, and assert_failure; and that a time limit of ours is over.
+/// Every other error passes through.
 pub(crate) fn attempt_uncancelled<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
-    run(work, true, |sqlstate, raised_in| {
-        sqlstate == "P0004" || sqlstate == "57014" && raised_in != "ProcessInterrupts"
+    run(work, true, is_of_users)
+}
+
+/// Reads what may run code of users and wait for others: their errors, as `attempt_rows` and `attempt_uncancelled` tell them from
+/// those about the session, and that a lock was not to be had in time.
+pub(crate) fn attempt_reading<T>(read: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(read, true, |sqlstate, raised_in| {
+        sqlstate == "55P03" || !is_about_session(sqlstate) || is_of_users(sqlstate, raised_in)
     })
+}
+
+fn is_of_users(sqlstate: &str, raised_in: &str) -> bool {
+    sqlstate == "P0004"
+        || sqlstate == "57014" && (raised_in != "ProcessInterrupts" || time_limit::is_over())
 }
 
 fn has_place(sqlstate: &str, raised_in: &str) -> bool {

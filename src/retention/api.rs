@@ -16,9 +16,11 @@ use crate::json::Json;
 use crate::pg::json::{self, Stored};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::row::Row;
+use crate::pg::time_limit::{self, TimeLimit};
 use crate::pg::whole::Spi;
 use crate::pg::{advisory, role, subtransaction, varlena};
 use crate::secrets::document::redacted_text;
+use crate::settings;
 use pgrx::AnyElement;
 use pgrx::datum::Interval;
 use pgrx::iter::{SetOfIterator, TableIterator};
@@ -359,12 +361,18 @@ fn apply_retention(policy_id: Option<i64>, max_rows: Option<i32>) -> Result<i64,
     if !(1..=MAX_ROWS).contains(&given) {
         return Err(Error::from(RetentionError::BadMaxRows { limit: MAX_ROWS, given }).into());
     }
-    // A trigger may raise what no handler of errors catches: only whoever cancels ends the run by it.
+    // A trigger may raise what no handler of errors catches: only whoever cancels ends the run by it. It may also take for ever.
+    let limit = settings::retention_batch_timeout();
+    let _limit = TimeLimit::begin(limit);
+    let _locks = LocalSettings::set(&[(c"lock_timeout", c"200ms")]);
     let applied = Spi::connect_mut(|client| {
         subtransaction::attempt_uncancelled(|| run::apply(client, id, given.into()))
     });
     Ok(applied.unwrap_or_else(|refusal| {
         let (message, code) = (refusal.message, refusal.code.to_string());
+        if code == "57014" && time_limit::is_over() {
+            return Err(RetentionError::TooLong(limit).into());
+        }
         Err(RetentionError::UsersCode { message, code }.into())
     })?)
 }

@@ -2,6 +2,7 @@
 
 use crate::error::Report;
 use pgrx::PgSqlErrorCode;
+use std::time::Duration;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RetentionError {
@@ -49,6 +50,8 @@ pub(super) enum RetentionError {
     OfFeed { argument: &'static str, table: &'static str },
     #[error("{message}")]
     UsersCode { message: String, code: String },
+    #[error("the batch took longer than {0:?}")]
+    TooLong(Duration),
     #[error("there are {limit} retention policies for {table} already")]
     TooManyOfTable { table: String, limit: i64 },
     #[error("there are {limit} retention policies for tables of \"{owner}\" already")]
@@ -65,7 +68,7 @@ impl Report for RetentionError {
             Self::NoColumn { .. } | Self::NoTimeColumn(..) => ERRCODE_UNDEFINED_COLUMN,
             Self::NotATime { .. } => ERRCODE_DATATYPE_MISMATCH,
             Self::NoPolicy(_) => ERRCODE_UNDEFINED_OBJECT,
-            Self::UsersCode { .. } => ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
+            Self::UsersCode { .. } | Self::TooLong(_) => ERRCODE_EXTERNAL_ROUTINE_EXCEPTION,
             Self::TooManyOfTable { .. } | Self::TooManyOfOwner { .. } => {
                 ERRCODE_PROGRAM_LIMIT_EXCEEDED
             }
@@ -113,6 +116,10 @@ impl Report for RetentionError {
             Self::NotForAge { hint, .. } => return hint.clone(),
             Self::NotYours { .. } => {
                 "The table's owner may set it, and members of that role that inherit its rights.".to_owned()
+            }
+            Self::TooLong(_) => {
+                "A trigger of the table may be slow, or what refers to it may lack an index. SET kepler.retention_batch_timeout gives it longer."
+                    .to_owned()
             }
             Self::TooManyOfTable { .. } => {
                 "One filter may name many things: {\"kind\": {\"in\": [\"a\", \"b\"]}}. kepler.drop_retention ends a policy.".to_owned()

@@ -10,7 +10,10 @@ use super::walk::{Part, along_indexes, has_index};
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::quote;
-use crate::pg::subtransaction::attempt_rows;
+use crate::pg::local_settings::LocalSettings;
+use crate::pg::subtransaction::attempt_reading;
+use crate::pg::time_limit::TimeLimit;
+use crate::settings;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
 use pgrx::spi::SpiClient;
 
@@ -66,7 +69,12 @@ pub(super) fn report(client: &mut SpiClient<'_>) -> Result<Vec<Told>, Error> {
         }
         pgrx::check_for_interrupts!();
         // What a policy, a view or a type of somebody says against one table is told, and ends no report.
-        let looked = attempt_rows(|| look(client, owner, &mut policy));
+        let limit = TimeLimit::begin(settings::retention_batch_timeout());
+        let looked = attempt_reading(|| {
+            let _locks = LocalSettings::set(&[(c"lock_timeout", c"200ms")]);
+            look(client, owner, &mut policy)
+        });
+        drop(limit);
         let (found, floor, problem) = match looked {
             Ok(Ok((found, floor))) => (found, floor, None),
             Ok(Err(error)) => (Found::default(), None, Some(error.text())),

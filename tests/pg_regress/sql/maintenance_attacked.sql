@@ -63,6 +63,23 @@ SET statement_timeout = '2s';
 CALL kepler.run_retention('10 seconds');
 RESET statement_timeout;
 SELECT t.mine_left, t.theirs_left FROM public.attacked_told() AS t;
+-- Without one, Kepler's own limit ends the batch as the policy's failure, and the others are served in the same call.
+SET kepler.retention_batch_timeout = '300ms';
+UPDATE kepler.retention_policies SET last_started_at = '2001-01-01', last_failed_at = NULL, last_error_code = NULL WHERE id = :theirs;
+-- From the start: a run that was stopped goes on where it was.
+UPDATE kepler.retention_policies SET last_started_at = '2002-01-01', last_failed_at = NULL, pass_began_at = NULL, pass_ended_at = NULL,
+    place_relation = NULL, place_at = NULL, place_block = NULL WHERE id = :mine;
+INSERT INTO public.attacked_mine VALUES (2, '2001-01-02');
+SET client_min_messages = error;
+CALL kepler.run_retention('20 seconds');
+SELECT t.mine_left, t.theirs_left FROM public.attacked_told() AS t;
+SELECT r.last_error_code, r.last_error FROM kepler.retention_policies AS r WHERE r.id = :theirs;
+CALL kepler.maintain('20 seconds');
+RESET client_min_messages;
+SELECT s.outcome, s.last_error_code FROM kepler.stat_maintenance AS s WHERE s.object LIKE '% attacked.t';
+RESET kepler.retention_batch_timeout;
+-- The limit is over, and so is its timer.
+SELECT pg_sleep(0.4) IS NOT NULL AS slept;
 DROP TRIGGER say_no ON attacked.t;
 
 -- Nobody writes that a policy failed, or was begun, who could not run it.

@@ -92,6 +92,24 @@ SELECT t.name, h.operation, h.row_id, h.old_values ->> 'name' AS name
 FROM kepler.history AS h JOIN kepler.tracked_tables AS t ON t.id = h.table_id
 WHERE t.name = 'kepler.workflow_versions' AND h.row_id LIKE '%"x"%' ORDER BY h.row_id;
 
+-- A version comes with its workflow alone, also for whoever may write both: not by direct SQL, and not by a trigger of one's own.
+CREATE ROLE versions_writer;
+SELECT kepler.grant_access('versions_writer', 'writer');
+INSERT INTO kepler.workflows (id, user_id, name, intent) VALUES ('kept', 'ada', 'kept', 'one');
+SET LOCAL ROLE versions_writer;
+INSERT INTO kepler.workflow_versions (workflow_id, version, name, intent) VALUES ('kept', 2147483647, 'kept', 'one');
+INSERT INTO kepler.workflow_versions (workflow_id, version, name, intent) VALUES ('kept', 2, 'kept', 'two');
+INSERT INTO kepler.workflow_versions (workflow_id, version, name, intent) VALUES ('gone', 1, 'gone', 'one');
+CREATE TEMP TABLE own (version integer);
+CREATE FUNCTION pg_temp.forge() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO kepler.workflow_versions (workflow_id, version, name, intent) VALUES ('kept', NEW.version, 'kept', 'forged'); RETURN NEW; END $$;
+CREATE TRIGGER forge BEFORE INSERT ON own FOR EACH ROW EXECUTE FUNCTION pg_temp.forge();
+INSERT INTO own VALUES (7);
+UPDATE kepler.workflows SET intent = 'two' WHERE id = 'kept';
+SELECT version, intent FROM kepler.workflow_versions WHERE workflow_id = 'kept' ORDER BY 1;
+RESET ROLE;
+DELETE FROM kepler.workflows WHERE id = 'kept';
+
 -- In another workspace it is another workflow.
 INSERT INTO kepler.workspaces (id, name) VALUES ('other', 'other');
 INSERT INTO kepler.workflows (workspace_id, id, name) VALUES ('other', 'w', 'w');
