@@ -89,6 +89,10 @@ SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
+        -- Row security refuses the row next, with the same answer whatever the other workspace holds.
+        IF row_security_active(TG_RELID) AND NEW.workspace_id <> kepler.current_workspace_id() THEN
+            RETURN NEW;
+        END IF;
         IF NOT EXISTS (
             SELECT FROM kepler.workflows AS w
             WHERE w.workspace_id = NEW.workspace_id AND w.id = NEW.workflow_id AND w.version = NEW.version

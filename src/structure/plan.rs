@@ -22,6 +22,7 @@ mod tables_made;
 mod tables_renamed;
 mod tables_sequences;
 mod tables_target;
+mod turns;
 mod unserved;
 mod values;
 

@@ -263,13 +263,10 @@ impl<'g> Planner<'g> {
         let mut done = HashSet::new();
         for named in &matches.dropped {
             if done.insert(named.name.as_str()) {
-                let mut step = self.drop_exact_rule(named, around);
-                if matches.delayed.contains(named.name.as_str())
-                    || self.leads_to_delayed(&named.rule)
-                {
-                    step = step.phase(Phase::After);
-                }
-                self.push(step);
+                let is_delayed = matches.delayed.contains(named.name.as_str())
+                    || self.leads_to_delayed(&named.rule);
+                let step = self.drop_exact_rule(named, around, is_delayed);
+                self.push(if is_delayed { step.phase(Phase::After) } else { step });
             }
         }
         for (is_index, name) in &matches.replaced {
@@ -304,16 +301,23 @@ impl<'g> Planner<'g> {
         }
     }
 
-    fn drop_exact_rule(&mut self, named: &NamedRule, around: &Surroundings<'g>) -> Step {
+    /// `is_delayed`: not before another plan, when tables have their new names.
+    fn drop_exact_rule(
+        &mut self,
+        named: &NamedRule,
+        around: &Surroundings<'g>,
+        is_delayed: bool,
+    ) -> Step {
         let (dialect, old) = (self.goal.dialect, &self.goal.observed.table);
         let name = quote(&named.name);
         self.names.release(&named.name);
         let is_reference = matches!(named.rule, Rule::Reference(_));
         // References go before tables are renamed.
-        let table = if is_reference { around.table_before.as_str() } else { self.table.as_str() };
+        let is_before = is_reference && !is_delayed;
+        let table = if is_before { around.table_before.as_str() } else { self.table.as_str() };
         let mut step = if named.by == By::Constraint {
             // It leads to where that is before the plan.
-            let before = around.references.iter().find(|(of, _)| is_reference && *of == named.name);
+            let before = around.references.iter().find(|(of, _)| is_before && *of == named.name);
             let rule = before.map_or(&named.rule, |(_, rule)| rule);
             let again = dialect.constraint(old, rule).map(|definition| {
                 format!("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")

@@ -10,6 +10,7 @@ use super::tables_made;
 use super::tables_renamed;
 use super::tables_sequences;
 use super::tables_target::{self, Before};
+use super::turns;
 use super::unserved;
 use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::qualified;
@@ -179,6 +180,7 @@ pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
     let asides = room::asides(goal, &moves);
     // What is refused is said with the names that users know.
     if asides.is_empty() || steps.iter().any(|step| step.class == Class::Refused) {
+        turns::take_turns(&mut steps);
         return TablesPlan { steps, freed, sequences };
     }
     // The same way, from where some have other names.
@@ -190,6 +192,7 @@ pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
     steps.extend(cleared.steps);
     steps.extend(rest);
     steps.sort_by_key(|step| step.stage);
+    turns::take_turns(&mut steps);
     TablesPlan { steps, freed, sequences }
 }
 
