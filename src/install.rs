@@ -108,6 +108,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0019_entry_tables",
         sql: include_str!("../sql/schema/0019_entry_tables.sql"),
     },
+    Migration {
+        version: 22,
+        name: "0022_search_width",
+        sql: include_str!("../sql/schema/0022_search_width.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

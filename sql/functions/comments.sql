@@ -849,10 +849,15 @@ advice: create, rebuild (an IVFFlat index has too few lists for its rows: the st
 build_memory: the bytes that building the index takes; with a lower maintenance_work_mem building is many times slower.
 No index can find its way past very many rows with the same vector. A search that notices this compares all rows of its scope (plan exact_after_index). Texts that repeat, such as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
+COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text, double precision) IS
 'Compares searches for stored embeddings, chosen at random, with exact searches: the share of the max_rows nearest rows that they find (recall), how many searches returned fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact searches. NULL if nothing is stored.
-searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
+searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000. min_recall: the share that a proposal has to find.
+search_width: how many candidates for up to ten rows the searches took from the index; NULL if they compared all rows. proposed_width: the smallest of 10, 20, 40, 60, 100, 150, 200, 300, 400, 600, 800 and 1,000 candidates that finds min_recall, or 1,000 if none does, with the recall and the median time of the same searches. set_search_width() takes it.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.set_search_width(text, integer) IS
+'Sets how many candidates a search in a space takes from an index on vectors, for up to ten rows: 10 to 1,000. More rows take more, in proportion. NULL: the default, 100, or 200 if an HNSW index was built with an ef_construction below 100, and 150 of an IVFFlat index. The setting holds for all workspaces and sessions from the commit on. More candidates find more of the nearest rows and take longer; no search returns fewer rows for it. recall_check() proposes a number.
+Where a session, a role or the database sets hnsw.ef_search, that counts instead. Tables outside of spaces (search_vectors) have that setting alone.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not administer all workspaces.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
 'Finds the rows of any table whose vectors are nearest to the embedding, nearest first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
 relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.

@@ -1,8 +1,8 @@
 //! Filters that few rows meet, in tenants that the statistics do not know: the index on the metadata tells.
 
 use super::Search;
+use super::scopes::LargeScopes;
 use super::target::{Details, Near, read};
-use super::width::OfScopes;
 use crate::memory::embedded::Embedded;
 use crate::pg::plan::{Order, Statement};
 use crate::pg::relation::{UntilChanged, named};
@@ -15,8 +15,8 @@ use std::convert::Infallible;
 const BYTES_A_ROW: usize = 4;
 
 thread_local! {
-    /// Whether an index gives few rows for a filter.
-    static FEW: OfScopes<bool> = OfScopes::default();
+    /// Filters for which an index gives more rows.
+    static LARGE: LargeScopes = LargeScopes::default();
     static INDEXES: UntilChanged<u32, Option<pg_sys::Oid>> = UntilChanged::default();
 
     static INDEX: Statement = const { Statement::new(
@@ -50,17 +50,16 @@ impl Search<'_> {
         }
         let index = index(client, relation)?;
         let scope = (index.to_u32(), self.target.hash, most);
-        let few = FEW.with(|known| known.get(scope)).unwrap_or_else(|| {
+        let few = || {
             let told = gin::most_rows(index, &probe.path);
-            let few = told.is_some_and(|told| told <= BYTES_A_ROW * most) && {
+            told.is_some_and(|told| told <= BYTES_A_ROW * most) && {
                 let sql = self.statements::<()>().count_probed(rows, probe, most);
                 let counted = self.parameters.run_kept(client, sql, Order::OfTable);
                 let counted = counted.iter::<1>().next().and_then(|row| row.bigint(0));
                 counted.is_some_and(|counted| counted as usize <= most)
-            };
-            FEW.with(|known| known.set(scope, few));
-            few
-        });
+            }
+        };
+        let few = LARGE.with(|large| large.is_small(scope, few));
         few.then(|| {
             let sql = self.statements::<D>().compare_probed(rows, probe, self.wanted);
             self.cut(read(&self.parameters.run_kept(client, sql, Order::OfTable)))

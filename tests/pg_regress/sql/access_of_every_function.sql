@@ -200,6 +200,7 @@ INSERT INTO calls VALUES
     ('uninstall', 'kepler.uninstall()'),
     ('uninstall_report', 'kepler.uninstall_report()'),
     ('verify_history', 'kepler.verify_history()'),
+    ('set_search_width', $$kepler.set_search_width('walk', 50)$$),
     ('set_retention', $$kepler.set_retention('kepler.rejects', '30 days')$$),
     ('drop_retention', format('kepler.drop_retention(%s)', :'policy')),
     ('run_retention', format('kepler_internal.apply_retention(%s, 10)', :'policy')),
