@@ -48,6 +48,8 @@ pub(crate) struct Conditions {
     pub(crate) narrow: Option<Keys>,
     /// Tells all of it from other scopes.
     pub(crate) hash: u64,
+    /// Whether all rows of the workspace count, but for those whose time is not now.
+    pub(crate) is_whole: bool,
 }
 
 impl Conditions {
@@ -115,8 +117,9 @@ impl Scope {
             is_filtered: self.filter.is_some(),
             probe,
         };
+        let is_whole = user.is_none() && types.is_none() && self.filter.is_none();
         let narrow = user.map(|_| Keys { sql: memories, hash: keys_hash });
-        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash })
+        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash, is_whole })
     }
 }
 
