@@ -148,14 +148,14 @@ fn from_index(
     Some(counts.rows)
 }
 
-struct Seen {
-    rows: f64,
+pub(super) struct Seen {
+    pub(super) rows: f64,
     /// Words of a text.
-    average: f64,
+    pub(super) average: f64,
 }
 
 /// Counts the rows that hold each word.
-fn look(texts: &Rows<'_>, words: &mut [Word]) -> Seen {
+pub(super) fn look(texts: &Rows<'_>, words: &mut [Word]) -> Seen {
     words.sort_by(|a, b| a.text.cmp(&b.text));
     let (mut rows, mut all) = (0_u32, 0_u64);
     for row in texts.iter::<1>() {

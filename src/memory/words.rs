@@ -112,15 +112,14 @@ pub(super) fn by_words<D: Details>(
     let _large = (outgrown && !narrow).then(OwnTablesAreLarge::begin);
     let mut limit = question.pool;
     let mut steps = match narrow {
-        true => Vec::new(),
-        false => steps(&words, sought.rows, limit),
-    }
-    .into_iter();
-    let mut taken = steps.next().unwrap_or(words.len());
+        true => Steps::all(&words),
+        false => Steps::of(&words, sought.rows, limit),
+    };
     loop {
-        let any: Vec<String> = words[..taken].iter().map(|word| quote_word(&word.text)).collect();
+        let any: Vec<String> =
+            words[..steps.taken].iter().map(|word| quote_word(&word.text)).collect();
         // The workspace is a word with a blank before it. Its rows need not be gone through where all workspaces have a few.
-        let few = words[..taken].iter().map(|word| word.of_all).sum::<Option<usize>>();
+        let few = words[..steps.taken].iter().map(|word| word.of_all).sum::<Option<usize>>();
         let both = if whole && few.is_some_and(|few| few <= FEW_OF_ALL) {
             any_of(&any)
         } else {
@@ -167,15 +166,8 @@ pub(super) fn by_words<D: Details>(
             .collect();
         drop(rows);
         let last = found.get(limit - 1).map(|(_, score, _)| *score);
-        if last.is_none_or(|last| last < sought.most(&words[taken..])) {
-            if let Some(more) = steps.next() {
-                taken = more;
-                continue;
-            }
-            if last.is_none() && taken < words.len() {
-                taken = words.len();
-                continue;
-            }
+        if steps.go_on(&words, &sought, last) {
+            continue;
         }
         // Where results are to be unlike each other, a text that comes again and again is but one.
         let texts =
@@ -208,7 +200,41 @@ fn words_of(client: &mut SpiClient<'_>, parameters: &Parameters, text: &str) -> 
     rows.iter::<2>().filter_map(word).collect()
 }
 
-/// How many of the words are looked for in each step, the rarest first; at last as many as give rows enough to rank, of all that there are.
+/// How many of the words are looked for, the rarest first.
+pub(super) struct Steps {
+    pub(super) taken: usize,
+    left: std::vec::IntoIter<usize>,
+}
+
+impl Steps {
+    /// All words at once.
+    fn all(words: &[Word]) -> Self {
+        Self { taken: words.len(), left: Vec::new().into_iter() }
+    }
+
+    /// At last as many words as give rows enough to rank, of all that there are.
+    pub(super) fn of(words: &[Word], all: f64, wanted: usize) -> Self {
+        let mut left = steps(words, all, wanted).into_iter();
+        Self { taken: left.next().unwrap_or(words.len()), left }
+    }
+
+    /// Takes more words, unless what is wanted was found, and no other row comes before it. `last`: the score of the last of the rows that are
+    /// wanted, if there are so many.
+    pub(super) fn go_on(&mut self, words: &[Word], sought: &Sought, last: Option<f64>) -> bool {
+        if last.is_some_and(|last| last >= sought.most(&words[self.taken..])) {
+            return false;
+        }
+        match self.left.next() {
+            Some(more) => self.taken = more,
+            // Never short.
+            None if last.is_none() && self.taken < words.len() => self.taken = words.len(),
+            None => return false,
+        }
+        true
+    }
+}
+
+/// How many of the words are looked for in each step.
 fn steps(words: &[Word], all: f64, wanted: usize) -> Vec<usize> {
     let least = (RANKED_A_ROW * wanted) as f64;
     // Many rows hold several of the words.
@@ -274,7 +300,7 @@ pub(super) fn score_others(
 }
 
 /// Any of the words. Halved again and again: Postgres walks down a long row of words by recursion.
-fn any_of(words: &[String]) -> String {
+pub(super) fn any_of(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),
@@ -286,7 +312,7 @@ fn any_of(words: &[String]) -> String {
 }
 
 /// A word as a `tsquery` has it, taken as it is.
-fn quote_word(word: &str) -> String {
+pub(super) fn quote_word(word: &str) -> String {
     format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''"))
 }
 

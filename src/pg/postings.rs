@@ -4,7 +4,7 @@
 //! rows of each word in their order, and each row of a tenant holds a word that names the tenant. So the rows that both
 //! lists have are counted, from copies of the index's pages (`ginblock.h` and `ginpostinglist.c` describe them). A page has some
 //! thirty lists, one behind the other, each with its first row: only those that are looked at are decoded. All of the tenant's are
-//! where it has some ten thousand rows, otherwise lists that are spread evenly. Of a word that few rows hold, the tenant's part is told by
+//! where it has some ten thousand rows, otherwise lists that are spread evenly; how many rows it has is counted without that. Of a word that few rows hold, the tenant's part is told by
 //! some of those. No row of the table is read, and no row of another tenant counts.
 //!
 //! This decides the order of what is found and nothing else. So dead rows do count, and whatever is not as expected is no
@@ -59,6 +59,17 @@ pub(crate) fn count(index: pg_sys::Oid, tenant: &str, words: &[&str]) -> Option<
     }
 }
 
+/// Counts the rows of all tenants that hold each word.
+pub(crate) fn count_all(index: pg_sys::Oid, words: &[&str]) -> Option<Vec<f64>> {
+    // SAFETY: as above.
+    unsafe {
+        let opened = pg_sys::relation_open(index, pg_sys::AccessShareLock as i32);
+        let counts = Index { read: &|block| read(opened, block) }.count_all(words);
+        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
+        counts
+    }
+}
+
 /// The pages of an index.
 struct Index<'i> {
     read: &'i dyn Fn(u32) -> Page,
@@ -77,21 +88,22 @@ enum Postings {
 struct Sample {
     /// In their order.
     lists: Vec<Numbers>,
-    /// How many times as many there are.
-    scale: f64,
+    /// How many rows there are in all.
+    rows: f64,
     /// Where they stand, unless that is all of them.
     root: Option<u32>,
 }
 
 impl Index<'_> {
     fn count(&self, tenant: &str, words: &[&str]) -> Option<Counts> {
-        let pending = self.pending(tenant, words)?;
+        let pending = self.pending(Some(tenant), words)?;
         let sample = match self.postings(tenant)? {
-            Postings::List(rows) => Sample { lists: vec![rows], scale: 1.0, root: None },
+            Postings::List(list) => {
+                Sample { rows: list.len() as f64, lists: vec![list], root: None }
+            }
             Postings::Tree(root) => self.sample(root)?,
         };
-        let seen: usize = sample.lists.iter().map(Vec::len).sum();
-        let rows = sample.scale * seen as f64;
+        let rows = sample.rows;
         let (mut of_words, mut of_all) = (Vec::new(), Vec::new());
         for (word, pending) in words.iter().zip(&pending.of_words) {
             let (found, all) = match self.postings(word)? {
@@ -116,8 +128,19 @@ impl Index<'_> {
         Some(list.len() as f64 * self.share(root, places.map(|at| &list[at..=at]))?)
     }
 
-    /// What is not sorted in yet: entries of rows, one after the other.
-    fn pending(&self, tenant: &str, words: &[&str]) -> Option<Counts> {
+    fn count_all(&self, words: &[&str]) -> Option<Vec<f64>> {
+        let mut of_words = self.pending(None, words)?.of_words;
+        for (word, rows) in words.iter().zip(&mut of_words) {
+            *rows += match self.postings(word)? {
+                Postings::List(list) => list.len() as f64,
+                Postings::Tree(root) => self.sample(root)?.rows,
+            };
+        }
+        Some(of_words)
+    }
+
+    /// What is not sorted in yet, of a tenant or of all: entries of rows, one after the other.
+    fn pending(&self, tenant: Option<&str>, words: &[&str]) -> Option<Counts> {
         let mut rows = HashSet::new();
         let mut entries: Vec<(u64, usize)> = Vec::new();
         let mut block = (self.read)(META).u32(HEADER)?;
@@ -133,7 +156,7 @@ impl Index<'_> {
             for at in 0..page.entries()? {
                 let entry = page.entry(at)?;
                 let Some(key) = entry.word() else { continue };
-                if *key == *tenant.as_bytes() {
+                if tenant.is_some_and(|tenant| *key == *tenant.as_bytes()) {
                     rows.insert(entry.row()?);
                 }
                 if let Some(at) = words.iter().position(|word| *key == *word.as_bytes()) {
@@ -143,7 +166,7 @@ impl Index<'_> {
             block = page.next()?;
         }
         let mut of_words = vec![0.0; words.len()];
-        for (_, at) in entries.iter().filter(|(row, _)| rows.contains(row)) {
+        for (_, at) in entries.iter().filter(|(row, _)| tenant.is_none() || rows.contains(row)) {
             of_words[*at] += 1.0;
         }
         Some(Counts { rows: rows.len() as f64, of_words, of_all: Vec::new() })
@@ -175,10 +198,13 @@ impl Index<'_> {
                 for leaf in &leaves {
                     places.extend(leaf.lists.iter().map(|(_, at)| (leaf, *at)));
                 }
-                scale *= even(&mut places, TENANT_LISTS);
+                let rows: Option<usize> =
+                    places.iter().map(|(leaf, at)| leaf.page.rows_of_list(*at)).sum();
+                let rows = scale * rows? as f64;
+                let is_whole = scale * even(&mut places, TENANT_LISTS) == 1.0;
                 let lists = places.into_iter().map(|(leaf, at)| leaf.list(at));
-                let root = (scale > 1.0).then_some(root);
-                return Some(Sample { lists: lists.collect::<Option<_>>()?, scale, root });
+                let root = (!is_whole).then_some(root);
+                return Some(Sample { lists: lists.collect::<Option<_>>()?, rows, root });
             }
             let mut below = Vec::new();
             for page in &pages {
@@ -323,6 +349,12 @@ impl Page {
     /// Where a list ends. Each begins at an even place.
     fn end_of_list(&self, at: usize) -> Option<usize> {
         Some(at + LIST + usize::from(self.u16(at + 6)?).next_multiple_of(2))
+    }
+
+    /// How many rows a list has: the first one, and one for each step, whose last byte alone is less than 128.
+    fn rows_of_list(&self, at: usize) -> Option<usize> {
+        let steps = self.bytes(at + LIST, usize::from(self.u16(at + 6)?))?;
+        Some(1 + steps.iter().filter(|byte| **byte < 0x80).count())
     }
 
     /// Adds the rows of a list.

@@ -409,7 +409,7 @@ BEGIN PERFORM nextval('public.sprung'); RETURN true; END
 $$;
 CREATE OPERATOR public.= (FUNCTION = evil.same, LEFTARG = public.place, RIGHTARG = public.place);
 RESET ROLE;
-SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, filter => '{"place": "[1,3]"}');
+SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, filter => '{"place": "[1,3]"}', columns => '{place}');
 SELECT count(*) FROM kepler.update_document('public.placed', '{"place": "[1,3]"}', 'document', '{"$set": {"a": 1}}');
 SELECT place, document FROM public.placed ORDER BY place;
 SELECT is_called AS sprung FROM sprung;
