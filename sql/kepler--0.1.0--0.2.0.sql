@@ -7,6 +7,7 @@ DROP FUNCTION kepler_internal.execution_report(text,timestamp with time zone,tim
 DROP FUNCTION kepler_internal.abandon_overdue(text,integer,text);
 DROP FUNCTION kepler.start_execution(text,text,interval,jsonb,text);
 DROP FUNCTION kepler.set_enrichment_policy(text,integer,interval,interval,interval,boolean,boolean,boolean,text);
+DROP FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision);
 DROP FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text);
 DROP FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text);
 ALTER TYPE kepler.execution_status ADD VALUE 'WAITING' AFTER 'ABANDONED';
@@ -417,6 +418,23 @@ error: a message or a log. A text holds no NUL: write it as an escape.
 A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment or the cancellation is kept in late_finish, the first time.
 Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise, was abandoned or cancelled, or waits for a person, or the token is not its own; what is stored stays), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler_internal.json_matches_support(internal)
+ RETURNS internal
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'json_matches_support_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.json_matches_support(internal) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.json_matches_support(internal) IS 'Internal: tells the planner which index serves json_matches, and how many rows it leaves';
+CREATE OR REPLACE FUNCTION kepler.json_matches(document jsonb, filter jsonb)
+ RETURNS boolean
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE COST 10 SUPPORT kepler_internal.json_matches_support
+AS 'MODULE_PATHNAME', 'json_matches_wrapper';
+COMMENT ON FUNCTION kepler.json_matches(jsonb,jsonb) IS 'Whether a document matches a filter. Never NULL: a NULL document matches no filter.
+filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots separate the keys of a path. Or, for keys that contain dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size and $not beside a path; also $between ([least, most], both included, by one value), $like and $ilike (patterns of LIKE; $ilike ignores case) and $contains (as @> of jsonb); $and, $or, $nor and $not around filters. {"$date": "2026-01-31T09:30:00Z"} as an operand is a time: strings that are times are compared with it as such. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
+A GIN index on the document serves equality ($eq, $in, $all, $contains) with strings, numbers and booleans, also of nested keys, if the filter is a constant. Under row security Postgres does not use it.
+Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 CREATE FUNCTION kepler.metrics()
  RETURNS TABLE(name text, labels jsonb, value double precision, type text, help text)
  LANGUAGE plpgsql
@@ -697,6 +715,22 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
+CREATE FUNCTION kepler.search_vectors(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer DEFAULT 10, filter jsonb DEFAULT NULL::jsonb, metric text DEFAULT 'cosine'::text, min_similarity double precision DEFAULT NULL::double precision, columns text[] DEFAULT NULL::text[], query_text text DEFAULT NULL::text, words_column text DEFAULT NULL::text, language text DEFAULT 'english'::text, fusion jsonb DEFAULT NULL::jsonb)
+ RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'search_vectors_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) IS 'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are found by words alone. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
+embedding: NULL searches by words alone. max_rows: from 1 to 10,000.
+filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x", "created_at": {"$gte": {"$date": "2026-01-31"}}}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
+min_similarity: leaves out what is less similar, except word hits without an embedding.
+columns: the columns of document; NULL gives all but vectors and columns of type tsvector.
+query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories.
+document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). score: from 0 to 1. vector_rank, text_rank: the place among what each way found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 CREATE FUNCTION kepler.set_enrichment_policy(entity_type text, max_attempts integer DEFAULT NULL::integer, lease interval DEFAULT NULL::interval, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, clear_on_change boolean DEFAULT NULL::boolean, fair boolean DEFAULT NULL::boolean, notify boolean DEFAULT NULL::boolean, priorities boolean DEFAULT NULL::boolean, limit_by text DEFAULT NULL::text, records_per_minute integer DEFAULT NULL::integer, leases_per_minute integer DEFAULT NULL::integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT queued bigint, OUT remaining bigint)
  RETURNS record
  LANGUAGE c
