@@ -103,7 +103,8 @@ thread_local! {
                  WHERE x.workspace_id = $1 AND x.id = ANY (ARRAY(SELECT e.id FROM expired AS e))
                      AND x.expires_at <= $2 AND $15 IS NOT NULL
                  ORDER BY x.id FOR UPDATE)
-             DELETE FROM kepler.memories AS x USING locked AS l WHERE x.workspace_id = $1 AND x.id = l.id\0")),
+             DELETE FROM kepler.memories AS x
+             WHERE x.workspace_id = $1 AND x.id = ANY (ARRAY(SELECT l.id FROM locked AS l))\0")),
         TYPES,
     ) };
     static UPSERT: Statement = const { Statement::new(
