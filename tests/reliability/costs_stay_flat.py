@@ -23,7 +23,7 @@ TIMES, MORE = 1.5, 50
 # What changes definitions would make a session plan anew, and what changes all of a user's rows leaves versions that others
 # would pass: it is measured in the new one only, and last.
 DEFINING = """create_embedding_space create_entry_table alter_entry_table drop_embedding_space drop_entry_table
-activate_embedding_space retire_embedding_space purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install uninstall
+activate_embedding_space retire_embedding_space set_search_width purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install uninstall
 apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options
 erase_user delete_workspace import_workspace""".split()

@@ -205,6 +205,7 @@ INSERT INTO calls VALUES
     ('uninstall', 'kepler.uninstall()'),
     ('uninstall_report', 'kepler.uninstall_report()'),
     ('verify_history', 'kepler.verify_history()'),
+    ('set_search_width', $$kepler.set_search_width('walk', 50)$$),
     ('set_retention', $$kepler.set_retention('kepler.rejects', '30 days')$$),
     ('drop_retention', format('kepler.drop_retention(%s)', :'policy')),
     ('run_retention', format('kepler_internal.apply_retention(%s, 10)', :'policy')),
@@ -413,7 +414,7 @@ BEGIN PERFORM nextval('public.sprung'); RETURN true; END
 $$;
 CREATE OPERATOR public.= (FUNCTION = evil.same, LEFTARG = public.place, RIGHTARG = public.place);
 RESET ROLE;
-SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, filter => '{"place": "[1,3]"}');
+SELECT document -> 'place' AS place FROM kepler.search_vectors('public.placed', 'embedding', '[1, 0]', 5, filter => '{"place": "[1,3]"}', columns => '{place}');
 SELECT count(*) FROM kepler.update_document('public.placed', '{"place": "[1,3]"}', 'document', '{"$set": {"a": 1}}');
 SELECT place, document FROM public.placed ORDER BY place;
 SELECT is_called AS sprung FROM sprung;
