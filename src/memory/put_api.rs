@@ -7,6 +7,7 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put;
 use super::space::Space;
+use super::ttl::Ttl;
 use crate::answer::{self, Rejection, Violation};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
@@ -23,7 +24,7 @@ use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 
 /// The space that embeddings go to; None if the call has neither embeddings nor a space.
-fn open_space(
+pub(super) fn open_space(
     client: &mut SpiClient<'_>,
     space: Option<&str>,
     workspace_id: &str,
@@ -57,6 +58,9 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    key text DEFAULT NULL,
+    namespace text DEFAULT '',
+    ttl interval DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -76,6 +80,9 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    key text DEFAULT NULL,
+    namespace text DEFAULT '',
+    ttl interval DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -84,7 +91,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
-fn remember(
+fn remember_v2(
     content: Option<AnyElement>,
     embedding: Option<AnyElement>,
     user_id: Option<String>,
@@ -97,6 +104,9 @@ fn remember(
     dedupe: Option<bool>,
     space: Option<String>,
     workspace_id: Option<String>,
+    key: Option<String>,
+    namespace: Option<String>,
+    ttl: Option<AnyElement>,
 ) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
@@ -116,6 +126,10 @@ fn remember(
         supersedes,
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
+        key,
+        namespace: required("namespace", namespace)?,
+        // SAFETY: declared in SQL as interval.
+        ttl: ttl.map(|given| unsafe { Ttl::of(&given) }),
     };
     let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
     let answer = Spi::connect_mut(|client| {

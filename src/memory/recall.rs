@@ -53,6 +53,7 @@ fn run(
         Embedded::Memories => Scope {
             workspace_id: workspace_id.to_owned(),
             user: User::Any,
+            namespace: String::new(),
             context_types: None,
             filter: None,
             at: now(),

@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | compare by keys (`compare_keys`) | without an index that serves; where the table, or what the keys give of it, is small | a look would take longer | `exact` |
 //! | compare what an index on the metadata gives (`compare_probed`) | in a tenant that the statistics do not know, where the index itself tells that a filter leaves few rows | the same | `exact` |
+//! | compare some namespaces (`compare_namespaces`) | where the index on those says that they have few memories | the same | `exact` |
 //! | compare a rare filter while counting (`compare_rare`) | where Postgres expects a filter to leave few rows, and it does | the same; only Postgres knows the values that are rare | `exact` |
 //! | look once (`look_once`) | where one look can give what is wanted; it is the answer if half as many again as are wanted count | those that count around the query are the nearest | `index` |
 //! | look past a crowd (`look_past_crowd`) | where half of what the look gave is the same few vectors | a graph may lead to them and not away again (`doubt`) | `index_wide` |
@@ -35,6 +36,7 @@ mod unknown;
 mod width;
 
 pub(crate) use look::{number, probes};
+pub(in crate::memory) use probe::gives_few;
 pub(crate) use target::{Details, Keys, Near, Probe, RowsOf, SpaceRows, Target, merge};
 pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
 pub(in crate::memory) use width::OfScopes;
@@ -136,6 +138,9 @@ impl Search<'_> {
             return (self.compare_keys(client), Plan::Exact);
         }
         let small = self.small();
+        if let Some(near) = self.compare_namespaces(client, small.filtered) {
+            return (near, Plan::Exact);
+        }
         if is_unknown && let Some(near) = self.compare_probed(client, PROBED_FIRST) {
             return (near, Plan::Exact);
         }
