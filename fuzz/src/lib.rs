@@ -16,6 +16,8 @@ mod jsonb;
 mod pgvector;
 #[path = "../../src/poll.rs"]
 mod poll;
+#[path = "../../src/secrets/mod.rs"]
+mod secrets;
 mod structure;
 #[path = "../../src/time/mod.rs"]
 mod time;

@@ -3,6 +3,7 @@
 use crate::field_types::kind::FieldKind;
 use crate::json::Json;
 
+mod blueprint;
 #[path = "../../src/structure/constant.rs"]
 mod constant;
 #[path = "../../src/structure/deparse.rs"]
@@ -13,7 +14,9 @@ pub(crate) mod document;
 mod json_schema;
 #[path = "../../src/structure/model.rs"]
 mod model;
-#[path = "../../src/structure/table.rs"]
+#[path = "../../src/structure/sql_text/mod.rs"]
+pub(crate) mod sql_text;
+#[path = "../../src/structure/table/mod.rs"]
 mod table;
 
 use constant::Constant;

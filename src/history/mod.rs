@@ -1,7 +1,8 @@
 //! What rows of tracked tables were before they were changed, kept for ever.
 //!
 //! Triggers that `feed` makes call `write`, which puts down an `image` of what a change has overwritten, with the
-//! `shape` of the table and with `who` did it. `read` rebuilds the versions of a row from the present one backwards.
+//! `shape` of the table and with `who` did it. `read` rebuilds the versions of a row of a `tracked` table
+//! from the present one backwards.
 //! `keep` has the owner of Kepler's tables chain hashes over what is there, look for breaks, and redact.
 
 pub(crate) mod api;
@@ -11,5 +12,6 @@ pub(crate) mod keep;
 mod read;
 mod rebuild;
 mod shape;
+mod tracked;
 mod who;
 mod write;

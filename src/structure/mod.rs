@@ -4,7 +4,7 @@
 //! `observe` reads the same from the catalog, `plan` compares the two, `apply` and `locks` lock, and `run` does what was planned;
 //! `change` leads through that. `adopt` reads a table that is there as a structure, `retire` takes tables and
 //! fields out of use. `entries` puts rows into the tables. Only `adopt`, `api`, `apply`, `change`, `locks`, `registry`,
-//! `retire`, `run` and `entries` touch Postgres.
+//! `retire`, `run`, `read_sql` and `entries` touch Postgres.
 
 pub(crate) mod adopt;
 pub(crate) mod api;
@@ -32,6 +32,7 @@ pub(crate) mod naming;
 pub(crate) mod observe;
 pub(crate) mod plan;
 pub(crate) mod printed;
+pub(crate) mod read_sql;
 pub(crate) mod registry;
 pub(crate) mod rename;
 pub(crate) mod restore;

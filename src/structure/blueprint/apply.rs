@@ -13,7 +13,7 @@ use super::plan::{self, Manner, Planned, Request, SeedStep};
 use super::registry::{self, Deferred, Stored};
 use super::schemas;
 use super::seed::{self, Scene, View, refuse_seed, seed_steps};
-use crate::access::grant;
+use crate::access::of_blueprint;
 use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::ident::qualified;
@@ -301,9 +301,9 @@ impl Call<'_> {
         let _owner = owner.act();
         let tables: Vec<(&str, &str)> = tables.into_iter().collect();
         if !tables.is_empty() {
-            grant::share_blueprint_tables(client, owner, &tables)?;
+            of_blueprint::share_blueprint_tables(client, owner, &tables)?;
         }
-        grant::share_new_columns(client, &columns)
+        of_blueprint::share_new_columns(client, &columns)
     }
 
     /// Fails where rows of the seed are not there though they were written.

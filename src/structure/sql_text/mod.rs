@@ -4,7 +4,6 @@
 //! `write` makes the SQL that is run, and `normal` the form in which expressions are compared. The text that
 //! was given is never run, unless the owner of the tables says that it is trusted.
 
-pub(crate) mod api;
 mod lexer;
 mod normal;
 mod parse;

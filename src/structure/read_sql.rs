@@ -1,6 +1,6 @@
 //! What becomes of SQL in a document, for tests.
 
-use super::{Names, Place, SqlText};
+use super::sql_text::{Names, Place, SqlText};
 use pgrx::iter::TableIterator;
 use pgrx::prelude::*;
 
