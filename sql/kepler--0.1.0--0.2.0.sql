@@ -7,6 +7,8 @@ DROP FUNCTION kepler_internal.execution_report(text,timestamp with time zone,tim
 DROP FUNCTION kepler_internal.abandon_overdue(text,integer,text);
 DROP FUNCTION kepler.start_execution(text,text,interval,jsonb,text);
 DROP FUNCTION kepler.set_enrichment_policy(text,integer,interval,interval,interval,boolean,boolean,boolean,text);
+DROP FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision);
+DROP FUNCTION kepler.recall_check(text,text,integer,integer,text);
 DROP FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text);
 DROP FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text);
 ALTER TYPE kepler.execution_status ADD VALUE 'WAITING' AFTER 'ABANDONED';
@@ -409,6 +411,104 @@ AS $function$
         ('WAITING', 'ABANDONED', 'abandon_executions'),
         ('WAITING', 'CANCELLED', 'cancel_execution')
 $function$;
+CREATE OR REPLACE FUNCTION kepler.export_workspace(workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE ROWS 100000
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET "TimeZone" TO 'UTC'
+ SET "DateStyle" TO 'ISO, YMD'
+ SET "IntervalStyle" TO 'postgres'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C'
+ SET quote_all_identifiers TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    line text;
+    rows bigint;
+    tables jsonb := '[]';
+    lines bigint := 0;
+    checksum bigint := 0;
+BEGIN
+    PERFORM kepler_internal.require_administrator(workspace_id);
+    IF EXISTS (SELECT FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL) THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('workspace "%s" is being deleted', workspace_id),
+            DETAIL = 'A part of it may be gone.',
+            HINT = format('CALL kepler.delete_workspace(%L); goes on where it was interrupted.', workspace_id);
+    END IF;
+    FOR part IN
+        SELECT r.* FROM kepler_internal.workspace_relations(workspace_id) AS r WHERE r.left_out IS NULL ORDER BY r.position
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s%s', part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
+            INTO rows USING workspace_id;
+        PERFORM kepler_internal.require_unrewritten(part.relation);
+        IF rows > 0 THEN
+            tables := tables || jsonb_build_object('table', part.key, 'rows', rows, 'columns', (
+                SELECT jsonb_agg(c.name ORDER BY c.name COLLATE "C")
+                FROM kepler_internal.archived_columns(part.relation, part.tenant_column) AS c));
+        END IF;
+    END LOOP;
+    FOR line IN
+        SELECT jsonb_build_object('kepler_archive', 1, 'kepler', kepler.version(), 'postgres', current_setting('server_version'),
+            'exported_at', statement_timestamp(), 'tables', tables, 'workspace', jsonb_build_object(
+                'id', w.id, 'name', w.name, 'created_at', w.created_at, 'updated_at', w.updated_at,
+                'embedding_space', w.embedding_space))::text
+        FROM kepler.workspaces AS w WHERE w.id = workspace_id
+        UNION ALL
+        SELECT * FROM (
+            SELECT jsonb_build_object('embedding_space', jsonb_build_object('name', s.name, 'model', s.model,
+                'dimensions', s.dimensions, 'metric', s.metric, 'status', s.status, 'search_width', s.search_width))::text
+            FROM kepler.embedding_spaces AS s
+            WHERE s.name = (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = workspace_id)
+                OR EXISTS (SELECT FROM jsonb_array_elements(tables) AS t
+                           WHERE t ->> 'table' IN (format('embeddings:%s:memories', s.name), format('embeddings:%s:messages', s.name)))
+            ORDER BY s.name COLLATE "C") AS s
+        UNION ALL
+        SELECT * FROM (
+            SELECT jsonb_build_object('blueprint', jsonb_build_object('name', b.name,
+                'is_own', b.workspace_id IS NOT NULL, 'version', b.version, 'document', v.document::text))::text
+            FROM kepler.blueprints AS b
+            JOIN kepler.blueprint_versions AS v ON v.blueprint_name = b.name AND v.version = b.version
+            WHERE b.workspace_id = workspace_id OR b.workspace_id IS NULL AND EXISTS (
+                SELECT FROM kepler.blueprint_tables AS t
+                JOIN jsonb_array_elements(tables) AS r
+                    ON r ->> 'table' = format('blueprint:%I.%I', t.schema_name, t.table_name)
+                WHERE t.blueprint_name = b.name)
+            ORDER BY b.name COLLATE "C") AS b
+        UNION ALL
+        SELECT * FROM (
+            SELECT jsonb_build_object('entry_table',
+                kepler_internal.archived_entry_table(workspace_id, substr(r.key, length('entries:') + 1), r.relation))::text
+            FROM kepler_internal.workspace_relations(workspace_id) AS r WHERE r.kind = 'entry table'
+            ORDER BY r.key COLLATE "C") AS e
+    LOOP
+        lines := lines + 1;
+        checksum := (checksum + kepler_internal.line_checksum(line)) & 281474976710655;
+        RETURN NEXT line;
+    END LOOP;
+    FOR part IN
+        SELECT r.* FROM kepler_internal.workspace_relations(workspace_id) AS r
+        JOIN jsonb_array_elements(tables) AS t ON t ->> 'table' = r.key
+        ORDER BY r.position
+    LOOP
+        FOR line IN EXECUTE kepler_internal.archive_query(part.key, part.relation, part.tenant_column,
+            CASE WHEN part.tenant_column IS NOT NULL THEN format('t.%I OPERATOR(pg_catalog.=) $1', part.tenant_column) END)
+            USING workspace_id
+        LOOP
+            lines := lines + 1;
+            checksum := (checksum + kepler_internal.line_checksum(line)) & 281474976710655;
+            RETURN NEXT line;
+        END LOOP;
+    END LOOP;
+    RETURN NEXT format('{"end":{"lines":%s,"checksum":%s}}', lines, checksum);
+END
+$function$;
 COMMENT ON FUNCTION kepler.finish_execution(text,text,text,jsonb,text,text) IS 'Ends a run, once. Returns one row: what became of the report, and the status and the end of the run as they are stored.
 execution_id, token: as start_execution gave them.
 status: SUCCESS or FAILURE.
@@ -417,6 +517,23 @@ error: a message or a log. A text holds no NUL: write it as an escape.
 A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment or the cancellation is kept in late_finish, the first time.
 Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise, was abandoned or cancelled, or waits for a person, or the token is not its own; what is stored stays), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler_internal.json_matches_support(internal)
+ RETURNS internal
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'json_matches_support_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.json_matches_support(internal) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.json_matches_support(internal) IS 'Internal: tells the planner which index serves json_matches, and how many rows it leaves';
+CREATE OR REPLACE FUNCTION kepler.json_matches(document jsonb, filter jsonb)
+ RETURNS boolean
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE COST 10 SUPPORT kepler_internal.json_matches_support
+AS 'MODULE_PATHNAME', 'json_matches_wrapper';
+COMMENT ON FUNCTION kepler.json_matches(jsonb,jsonb) IS 'Whether a document matches a filter. Never NULL: a NULL document matches no filter.
+filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots separate the keys of a path. Or, for keys that contain dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size and $not beside a path; also $between ([least, most], both included, by one value), $like and $ilike (patterns of LIKE; $ilike ignores case) and $contains (as @> of jsonb); $and, $or, $nor and $not around filters. {"$date": "2026-01-31T09:30:00Z"} as an operand is a time: strings that are times are compared with it as such. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
+A GIN index on the document serves equality ($eq, $in, $all, $contains) with strings, numbers and booleans, also of nested keys, if the filter is a constant. Under row security Postgres does not use it.
+Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 CREATE FUNCTION kepler.metrics()
  RETURNS TABLE(name text, labels jsonb, value double precision, type text, help text)
  LANGUAGE plpgsql
@@ -583,6 +700,16 @@ REVOKE EXECUTE ON FUNCTION kepler.pause_enrichment(text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler.pause_enrichment(text,text) IS 'Pauses the enrichment of a type: claims that begin after it is committed return no rows, and next_claim_at returns NULL. What is claimed already can be settled, and its leases extended; a lease that ends is taken back after the pause. Records are queued meanwhile. Returns whether the type was not paused before.
 entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.recall_check(space text DEFAULT NULL::text, searched text DEFAULT 'memories'::text, samples integer DEFAULT 100, max_rows integer DEFAULT 10, workspace_id text DEFAULT kepler.current_workspace_id(), min_recall double precision DEFAULT 0.98, OUT searches bigint, OUT recall double precision, OUT shortfalls bigint, OUT p50_ms double precision, OUT p95_ms double precision, OUT exact_p50_ms double precision, OUT exact_p95_ms double precision, OUT search_width integer, OUT proposed_width integer, OUT proposed_recall double precision, OUT proposed_p50_ms double precision)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'recall_check_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.recall_check(text,text,integer,integer,text,double precision) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.recall_check(text,text,integer,integer,text,double precision) IS 'Compares searches for stored embeddings, chosen at random, with exact searches: the share of the max_rows nearest rows that they find (recall), how many searches returned fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact searches. NULL if nothing is stored.
+searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000. min_recall: the share that a proposal has to find.
+search_width: how many candidates for up to ten rows the searches took from the index; NULL if they compared all rows. proposed_width: the smallest of 10, 20, 40, 60, 100, 150, 200, 300, 400, 600, 800 and 1,000 candidates that finds min_recall, or 1,000 if none does, with the recall and the median time of the same searches. set_search_width() takes it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.remove_enrichment_members(record_ids text[], members text[], workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
  LANGUAGE c
@@ -697,6 +824,22 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
+CREATE FUNCTION kepler.search_vectors(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer DEFAULT 10, filter jsonb DEFAULT NULL::jsonb, metric text DEFAULT 'cosine'::text, min_similarity double precision DEFAULT NULL::double precision, columns text[] DEFAULT NULL::text[], query_text text DEFAULT NULL::text, words_column text DEFAULT NULL::text, language text DEFAULT 'english'::text, fusion jsonb DEFAULT NULL::jsonb)
+ RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'search_vectors_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) IS 'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are found by words alone. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
+embedding: NULL searches by words alone. max_rows: from 1 to 10,000.
+filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x", "created_at": {"$gte": {"$date": "2026-01-31"}}}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
+min_similarity: leaves out what is less similar, except word hits without an embedding.
+columns: the columns of document; NULL gives all but vectors and columns of type tsvector.
+query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories.
+document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). score: from 0 to 1. vector_rank, text_rank: the place among what each way found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 CREATE FUNCTION kepler.set_enrichment_policy(entity_type text, max_attempts integer DEFAULT NULL::integer, lease interval DEFAULT NULL::interval, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, clear_on_change boolean DEFAULT NULL::boolean, fair boolean DEFAULT NULL::boolean, notify boolean DEFAULT NULL::boolean, priorities boolean DEFAULT NULL::boolean, limit_by text DEFAULT NULL::text, records_per_minute integer DEFAULT NULL::integer, leases_per_minute integer DEFAULT NULL::integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT queued bigint, OUT remaining bigint)
  RETURNS record
  LANGUAGE c
@@ -733,6 +876,30 @@ Kept in any case: records that a worker holds or that are PENDING, runs under wa
 For administrators, and for the owner of a table that is not Kepler''s.
 Outcomes: inserted, updated, unchanged.
 Errors: 55000 before install(), and where what would go along cannot be told; 22004 and 22023 for arguments, also for a keep below a floor; 42809 for what has no rows that grow old; 42703 and 42804 for the column; 42501 for other callers; 23503 for an unknown workspace; 54000 beyond 100 policies for a table and a workspace, and beyond 1000 for the tables of a role that does not own Kepler''s tables.';
+CREATE FUNCTION kepler.set_search_width(space text, candidates integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    IF candidates NOT BETWEEN 10 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "candidates" must be between 10 and 1000, not %s', candidates),
+            HINT = 'NULL stands for the default.';
+    END IF;
+    PERFORM kepler_internal.require_space(space, false);
+    UPDATE kepler.embedding_spaces AS s SET search_width = candidates
+    WHERE s.name = space AND s.search_width IS DISTINCT FROM candidates;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.set_search_width(text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.set_search_width(text,integer) IS 'Sets how many candidates a search in a space takes from an index on vectors, for up to ten rows: 10 to 1,000. More rows take more, in proportion. NULL: the default, 100, or 200 if an HNSW index was built with an ef_construction below 100, and 150 of an IVFFlat index. The setting holds for all workspaces and sessions from the commit on. More candidates find more of the nearest rows and take longer; no search returns fewer rows for it. recall_check() proposes a number.
+Where a session, a role or the database sets hnsw.ef_search, that counts instead. Tables outside of spaces (search_vectors) have that setting alone.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not administer all workspaces.';
 COMMENT ON FUNCTION kepler.settle_records(bigint,json,text) IS 'Settles records of a lease, and returns one row for each element, in their order. Records that are not settled stay leased; the lease is deleted with its last record.
 lease_id: as claim_records gave it.
 results: a JSON array, as text, json or jsonb, of {record_id, action, result, remove, error, retryable, retry_in}. action is complete (the default; the members of records.enrichment that remove, an array of names, lists are removed, and the members of result are merged into the rest; null is a value like any other), fail (with error; the record is tried again unless retryable is false or this was the last attempt) or release (the record returns to the queue; the attempt does not count). retry_in, in seconds, takes the place of the backoff.
@@ -2621,6 +2788,36 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.held_by_tables(regclass[]) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.held_by_tables(regclass[]) IS 'Internal: which tables hold more than install() put there';
+CREATE OR REPLACE FUNCTION kepler_internal.import_space(definition jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    existing record;
+BEGIN
+    SELECT s.model, s.dimensions, s.metric::text AS metric INTO existing
+    FROM kepler.embedding_spaces AS s WHERE s.name = definition ->> 'name';
+    IF NOT FOUND THEN
+        PERFORM kepler.create_embedding_space(definition ->> 'name', (definition ->> 'dimensions')::integer,
+            definition ->> 'model', definition ->> 'metric');
+        IF definition ->> 'search_width' IS NOT NULL THEN
+            PERFORM kepler.set_search_width(definition ->> 'name', (definition ->> 'search_width')::integer);
+        END IF;
+    ELSIF (existing.model, existing.dimensions, existing.metric)
+        IS DISTINCT FROM (definition ->> 'model', (definition ->> 'dimensions')::integer, definition ->> 'metric')
+    THEN
+        RAISE EXCEPTION USING ERRCODE = 'duplicate_object',
+            MESSAGE = format('embedding space "%s" is another one here', definition ->> 'name'),
+            DETAIL = format('Here it is of the model %s with %s dimensions (%s), in the archive of %s with %s (%s).',
+                existing.model, existing.dimensions, existing.metric,
+                definition ->> 'model', definition ->> 'dimensions', definition ->> 'metric'),
+            HINT = 'Import into a database without a space of this name.';
+    END IF;
+END
+$function$;
 CREATE FUNCTION kepler_internal.is_undercut(keep interval, floor interval)
  RETURNS boolean
  LANGUAGE sql

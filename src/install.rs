@@ -118,6 +118,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0021_memory_store",
         sql: include_str!("../sql/schema/0021_memory_store.sql"),
     },
+    Migration {
+        version: 22,
+        name: "0022_search_width",
+        sql: include_str!("../sql/schema/0022_search_width.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

@@ -10,8 +10,8 @@
 //! 1. `error`, `fold`, `heap`, `id`, `ident`, `settings`: what needs no other module.
 //! 2. `pgvector`, `poll`: metrics of vectors; what a long loop asks.
 //! 3. `jsonb`: JSON text and Postgres' `jsonb`, without Postgres.
-//! 4. `arguments`, `json`, `json_operators`, `time`: what callers send, read and checked.
-//! 5. `secrets`: what secrets look like.
+//! 4. `arguments`, `json`, `time`: what callers send, read and checked.
+//! 5. `json_operators`, `secrets`: operators in documents, which compare times too; what secrets look like.
 //! 6. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 7. `answer`: what is said of each element of a batch.
 //! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older

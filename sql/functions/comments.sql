@@ -567,9 +567,11 @@ Errors: those of update_document.';
 COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
 'Whether a document matches a filter. Never NULL: a NULL document matches no filter.
 filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots separate the keys of a path. Or, for keys that contain dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
-Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size, $contains (as @> of jsonb) and $not beside a path; $and, $or, $nor and $not around filters. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
+Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size and $not beside a path; also $between ([least, most], both included, by one value), $like and $ilike (patterns of LIKE; $ilike ignores case) and $contains (as @> of jsonb); $and, $or, $nor and $not around filters. {"$date": "2026-01-31T09:30:00Z"} as an operand is a time: strings that are times are compared with it as such. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
+A GIN index on the document serves equality ($eq, $in, $all, $contains) with strings, numbers and booleans, also of nested keys, if the filter is a constant. Under row security Postgres does not use it.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
 
+COMMENT ON FUNCTION kepler_internal.json_matches_support(internal) IS 'Internal: tells the planner which index serves json_matches, and how many rows it leaves';
 COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS 'Internal: a filter as a condition in SQL on a column, and the values of its parameters, all of type text';
 COMMENT ON FUNCTION kepler_internal.json_update_changes(jsonb, jsonb) IS 'Internal: whether json_update would give another document';
 
@@ -880,16 +882,25 @@ advice: create, rebuild (an IVFFlat index has too few lists for its rows: the st
 build_memory: the bytes that building the index takes; with a lower maintenance_work_mem building is many times slower.
 No index can find its way past very many rows with the same vector. A search that notices this compares all rows of its scope (plan exact_after_index). Texts that repeat, such as "ok", are better embedded once or not at all.
 Errors: 55000 before install().';
-COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text) IS
+COMMENT ON FUNCTION kepler.recall_check(text, text, integer, integer, text, double precision) IS
 'Compares searches for stored embeddings, chosen at random, with exact searches: the share of the max_rows nearest rows that they find (recall), how many searches returned fewer rows than exist (shortfalls), and their times in milliseconds beside those of the exact searches. NULL if nothing is stored.
-searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000.
+searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000. min_recall: the share that a proposal has to find.
+search_width: how many candidates for up to ten rows the searches took from the index; NULL if they compared all rows. proposed_width: the smallest of 10, 20, 40, 60, 100, 150, 200, 300, 400, 600, 800 and 1,000 candidates that finds min_recall, or 1,000 if none does, with the recall and the median time of the same searches. set_search_width() takes it.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision) IS
-'Finds the rows of any table whose vectors are nearest to the embedding, nearest first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
-relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are not found. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
-filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x"}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
-document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). min_similarity: leaves out what is less similar.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42809 if relation is not a table or has foreign tables among its parts, or if the column is not a vector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
+COMMENT ON FUNCTION kepler.set_search_width(text, integer) IS
+'Sets how many candidates a search in a space takes from an index on vectors, for up to ten rows: 10 to 1,000. More rows take more, in proportion. NULL: the default, 100, or 200 if an HNSW index was built with an ef_construction below 100, and 150 of an IVFFlat index. The setting holds for all workspaces and sessions from the commit on. More candidates find more of the nearest rows and take longer; no search returns fewer rows for it. recall_check() proposes a number.
+Where a session, a role or the database sets hnsw.ef_search, that counts instead. Tables outside of spaces (search_vectors) have that setting alone.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not administer all workspaces.';
+COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision, text[], text, text, text, jsonb) IS
+'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
+relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are found by words alone. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
+embedding: NULL searches by words alone. max_rows: from 1 to 10,000.
+filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x", "created_at": {"$gte": {"$date": "2026-01-31"}}}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
+min_similarity: leaves out what is less similar, except word hits without an embedding.
+columns: the columns of document; NULL gives all but vectors and columns of type tsvector.
+query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories.
+document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). score: from 0 to 1. vector_rank, text_rank: the place among what each way found.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 COMMENT ON FUNCTION kepler_internal.word_score(tsvector, bytea) IS 'Internal: how well a text answers a question by its words, for searches';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';

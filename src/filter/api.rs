@@ -3,8 +3,9 @@
 use super::{Filter, compile};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
-use crate::pg::varlena;
+use crate::pg::{support, varlena};
 use pgrx::AnyElement;
+use pgrx::datum::Internal;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -19,8 +20,7 @@ thread_local! {
     static LAST: RefCell<Option<Rc<Filter>>> = const { RefCell::new(None) };
 }
 
-/// Whether a document meets a filter (`$eq`, `$ne`, `$gt`, `$gte`, `$lt`, `$lte`, `$in`, `$nin`,
-/// `$exists`, `$contains`, `$and`, `$or`, `$not`). Never NULL: a `document` that is NULL meets none.
+/// Whether a document meets a filter, in the manner of MongoDB's. Never NULL: a `document` that is NULL meets none.
 ///
 /// `filter`: `{"topic": "x", "year": {"$gte": 2020}}`, or, for keys that hold dots or begin with `$`,
 /// `[{"op": "$gte", "path": ["site.year"], "value": 2020}]`.
@@ -29,9 +29,11 @@ thread_local! {
 #[pg_extern(
     immutable,
     parallel_safe,
+    requires = [json_matches_support],
     sql = "
 CREATE FUNCTION kepler.json_matches(document jsonb, filter jsonb) RETURNS boolean
-IMMUTABLE PARALLEL SAFE COST 10 LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+IMMUTABLE PARALLEL SAFE COST 10 SUPPORT kepler_internal.json_matches_support
+LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "
 )]
 fn json_matches(
@@ -42,6 +44,24 @@ fn json_matches(
     let Some(document) = document else { return Ok(false) };
     // SAFETY: declared in SQL as jsonb.
     Ok(filter.matches(unsafe { varlena::aligned_bytes(document.datum()) }))
+}
+
+/// Internal: tells the planner which index serves a filter, and how many rows meet it.
+#[pg_extern(
+    schema = "kepler_internal",
+    sql = "
+CREATE FUNCTION kepler_internal.json_matches_support(internal) RETURNS internal
+IMMUTABLE STRICT PARALLEL SAFE LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn json_matches_support(request: Internal) -> Internal {
+    let none = pg_sys::Datum::null();
+    // What is wrong with a filter is told where it is asked, and nowhere if it never is.
+    // SAFETY: the planner's request; the second argument of the function is a jsonb.
+    let answer = request.unwrap().map_or(none, |request| unsafe {
+        support::answer(request, |filter| Some(kept(filter).ok()?.probe()?.path))
+    });
+    Internal::from(Some(answer))
 }
 
 /// The filter as a condition in SQL: for tests, and to see what an index can do for it.

@@ -5,6 +5,7 @@
 
 use super::read::{MAX_LEVELS, is_field_operator};
 use crate::json_operators::comparison::has_comparisons;
+use crate::json_operators::dates::is_date;
 use crate::json_operators::path::{Path, pointer_token};
 use crate::jsonb::view::{Container, Stored, Value};
 
@@ -79,7 +80,9 @@ fn filters<'f>(value: Value<'f>, pointer: &str, level: usize) -> Vec<RowConditio
 /// A path and what its values must be.
 fn field<'f>(path: &Path, stored: Stored<'f>, pointer: &str, level: usize) -> RowCondition<'f> {
     match stored.value() {
-        Value::Container(members) if members.is_object() && has_comparisons(members) => {
+        Value::Container(members)
+            if members.is_object() && has_comparisons(members) && !is_date(stored.value()) =>
+        {
             tests(path, members, pointer, pointer, level)
         }
         _ => RowCondition::Test(ColumnTest {

@@ -55,7 +55,8 @@ fn of_condition(bytes: &[u8], condition: &Condition) -> Option<Predicate> {
 fn of_test(bytes: &[u8], base: &str, test: &FieldTest) -> Option<Predicate> {
     match test {
         FieldTest::Contains(operand) => match operand.value(bytes) {
-            Value::Container(_) => leaves(base, operand.value(bytes)),
+            // Of the value itself, and not of the elements of one that is an array.
+            Value::Container(_) => leaves(base, operand.value(bytes), false),
             scalar => equals(base, scalar),
         },
         FieldTest::HasAll(tests) => {
@@ -70,20 +71,21 @@ fn of_comparison(bytes: &[u8], base: &str, test: &Test) -> Option<Predicate> {
     // No value at all counts as null, and is in no index.
     let of_value = |operand: &Operand| match operand.value(bytes) {
         Value::Null => None,
-        Value::Container(_) => leaves(base, operand.value(bytes)),
+        Value::Container(_) => leaves(base, operand.value(bytes), true),
         scalar => equals(base, scalar),
     };
     match test {
         Test::Equal(operand) => of_value(operand),
-        Test::In(set) => or(set.values().iter().map(of_value).collect::<Option<_>>()?),
+        Test::In(set) => or(set.values()?.iter().map(of_value).collect::<Option<_>>()?),
         _ => None,
     }
 }
 
 /// The scalars that a value is known to have where another is, or contains, this object or array.
-fn leaves(base: &str, value: Value<'_>) -> Option<Predicate> {
+/// `in_array`: that one may be an element of an array.
+fn leaves(base: &str, value: Value<'_>, in_array: bool) -> Option<Predicate> {
     let mut found = Vec::new();
-    add_leaves(base.to_owned(), value, true, &mut found);
+    add_leaves(base.to_owned(), value, in_array, &mut found);
     let predicate = and(found)?;
     Some(Predicate { exact: false, ..predicate })
 }

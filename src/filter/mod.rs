@@ -1,8 +1,8 @@
 //! Filters over JSON documents, in the manner of MongoDB's query documents: over metadata, over any `jsonb`, and over
 //! the elements that `$pull` takes out of an array.
 //!
-//! `read` turns a filter into conditions, noting all that is wrong; `conditions` are what it is made of,
-//! and say whether a document meets them; `index` says what a GIN index can look for. None of them
+//! `read` turns a filter into conditions, noting all that is wrong; `pattern` reads those of LIKE; `conditions` are what
+//! a filter is made of, and say whether a document meets them; `index` says what a GIN index can look for. None of them
 //! touches Postgres. `api` has the SQL functions.
 //!
 //! A condition in SQL is two-fold: a `jsonpath` for equalities, which an index may serve, and
@@ -13,6 +13,7 @@ pub(crate) mod columns;
 pub(crate) mod conditions;
 pub(crate) mod error;
 mod index;
+mod pattern;
 pub(crate) mod read;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! to do. Only for filters that are right, in the spelling with dotted keys.
 
 use serde_json::Value;
+use std::cmp::Ordering;
 
 /// Whether the document meets the filter.
 pub(super) fn meets(document: &Value, filter: &Value) -> bool {
@@ -40,7 +41,7 @@ fn values<'a>(at: &'a Value, path: &[&str]) -> Vec<&'a Value> {
 
 fn field(found: &[&Value], operand: &Value) -> bool {
     match operand.as_object() {
-        Some(tests) if tests.keys().any(|key| key.starts_with('$')) => {
+        Some(tests) if tests.keys().any(|key| key.starts_with('$')) && date(operand).is_none() => {
             tests.iter().all(|(name, operand)| test(found, name, operand))
         }
         _ => equals(found, operand),
@@ -49,14 +50,14 @@ fn field(found: &[&Value], operand: &Value) -> bool {
 
 fn test(found: &[&Value], name: &str, operand: &Value) -> bool {
     let among = || operand.as_array().unwrap().iter().any(|value| equals(found, value));
-    let ordered = |wanted: fn(f64, f64) -> bool, texts: fn(&str, &str) -> bool| {
-        candidates(found).any(|value| match (value, operand) {
-            (Value::Number(a), Value::Number(b)) => {
-                wanted(a.as_f64().unwrap(), b.as_f64().unwrap())
-            }
-            (Value::String(a), Value::String(b)) => texts(a, b),
-            (Value::Bool(a), Value::Bool(b)) => wanted(f64::from(*a), f64::from(*b)),
-            _ => false,
+    let ordered = |wanted: fn(Ordering) -> bool| {
+        candidates(found).any(|value| order(value, operand).is_some_and(wanted))
+    };
+    let like = |fold: fn(&str) -> String| {
+        let pattern: Vec<char> = fold(operand.as_str().unwrap()).chars().collect();
+        candidates(found).filter_map(Value::as_str).any(|text| {
+            let text: Vec<char> = fold(text).chars().collect();
+            is_like(&text, &pattern)
         })
     };
     match name {
@@ -64,10 +65,16 @@ fn test(found: &[&Value], name: &str, operand: &Value) -> bool {
         "$ne" => !equals(found, operand),
         "$in" => among(),
         "$nin" => !among(),
-        "$gt" => ordered(|a, b| a > b, |a, b| a > b),
-        "$gte" => ordered(|a, b| a >= b, |a, b| a >= b),
-        "$lt" => ordered(|a, b| a < b, |a, b| a < b),
-        "$lte" => ordered(|a, b| a <= b, |a, b| a <= b),
+        "$gt" => ordered(Ordering::is_gt),
+        "$gte" => ordered(Ordering::is_ge),
+        "$lt" => ordered(Ordering::is_lt),
+        "$lte" => ordered(Ordering::is_le),
+        "$between" => candidates(found).any(|value| {
+            order(value, &operand[0]).is_some_and(Ordering::is_ge)
+                && order(value, &operand[1]).is_some_and(Ordering::is_le)
+        }),
+        "$like" => like(str::to_owned),
+        "$ilike" => like(str::to_lowercase),
         "$exists" => found.is_empty() != operand.as_bool().unwrap(),
         "$contains" => found.iter().any(|value| match value {
             Value::Array(list) if !operand.is_array() && !operand.is_object() => {
@@ -102,7 +109,54 @@ fn candidates<'a>(found: &'a [&'a Value]) -> impl Iterator<Item = &'a Value> {
     found.iter().copied().chain(found.iter().filter_map(|v| v.as_array()).flatten())
 }
 
+/// The times that the tests know, by their place in time.
+pub(super) const TIMES: [(&str, i32); 7] = [
+    ("2025-12-31T23:59:59.999Z", 1),
+    ("2026-01-01", 2),
+    ("2026-01-01T00:00:00Z", 2),
+    ("2026-01-01T01:30:00+01:30", 2),
+    ("2026-01-01 00:00:00.000001", 3),
+    ("2026-01-02", 4),
+    ("infinity", 5),
+];
+
+fn moment(value: &Value) -> Option<i32> {
+    let text = value.as_str()?;
+    TIMES.iter().find(|(time, _)| *time == text).map(|(_, place)| *place)
+}
+
+fn date(operand: &Value) -> Option<&Value> {
+    operand.as_object().filter(|object| object.len() == 1)?.get("$date")
+}
+
+/// How a value stands to an operand, where they can be compared.
+fn order(value: &Value, operand: &Value) -> Option<Ordering> {
+    if let Some(time) = date(operand) {
+        return Some(moment(value)?.cmp(&moment(time)?));
+    }
+    match (value, operand) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64()?.partial_cmp(&b.as_f64()?),
+        (Value::String(a), Value::String(b)) => Some(a.as_bytes().cmp(b.as_bytes())),
+        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
+        _ => None,
+    }
+}
+
+fn is_like(text: &[char], pattern: &[char]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        ['%', rest @ ..] => (0..=text.len()).any(|from| is_like(&text[from..], rest)),
+        ['_', rest @ ..] => !text.is_empty() && is_like(&text[1..], rest),
+        ['\\', literal, rest @ ..] | [literal, rest @ ..] => {
+            text.first() == Some(literal) && is_like(&text[1..], rest)
+        }
+    }
+}
+
 fn equals(found: &[&Value], operand: &Value) -> bool {
+    if date(operand).is_some() {
+        return candidates(found).any(|value| order(value, operand) == Some(Ordering::Equal));
+    }
     (found.is_empty() && operand.is_null()) || candidates(found).any(|value| same(value, operand))
 }
 

@@ -7,7 +7,9 @@
 use super::Filter;
 use super::conditions::{Condition, ElementCondition, FieldTest};
 use super::error::FilterError;
-use crate::json_operators::comparison::{Test, has_comparisons, read_test};
+use super::pattern;
+use crate::json_operators::comparison::{Test, equal, has_comparisons, read_limit, read_test};
+use crate::json_operators::dates::is_date;
 use crate::json_operators::path::{Path, pointer_token};
 use crate::json_operators::reading::Reading;
 use crate::jsonb::MAX_DEPTH;
@@ -22,18 +24,21 @@ pub(super) const MAX_LEVELS: usize = 64;
 const MAX_CONDITIONS: usize = 1000;
 
 /// Beside a path.
-const ON_FIELDS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex, $elemMatch, $all, $size, \
-                         $contains and $not";
-const FIELD_OPERATORS: [&[u8]; 15] = [
+const ON_FIELDS: &str = "$eq, $ne, $gt, $gte, $lt, $lte, $between, $in, $nin, $exists, $like, $ilike, $regex, \
+                         $elemMatch, $all, $size, $contains and $not";
+const FIELD_OPERATORS: [&[u8]; 18] = [
     b"$eq",
     b"$ne",
     b"$gt",
     b"$gte",
     b"$lt",
     b"$lte",
+    b"$between",
     b"$in",
     b"$nin",
     b"$exists",
+    b"$like",
+    b"$ilike",
     b"$regex",
     b"$elemMatch",
     b"$all",
@@ -41,6 +46,8 @@ const FIELD_OPERATORS: [&[u8]; 15] = [
     b"$contains",
     b"$not",
 ];
+/// What has an order.
+const ORDERED: &str = "a number, a string, a boolean or a time ({\"$date\": \"2026-01-31\"})";
 /// Where a path could stand.
 const ON_FILTERS: &str = "$and, $or, $nor and $not";
 /// Memory that a regular expression may take, compiled and while it looks.
@@ -195,11 +202,13 @@ impl Reader<'_> {
     fn field(&mut self, name: &[u8], stored: Stored<'_>, pointer: &str, level: usize) -> Condition {
         let path = Path::dotted(name);
         let tests = match stored.value() {
-            Value::Container(members) if members.is_object() && has_comparisons(members) => {
+            Value::Container(members)
+                if members.is_object() && has_comparisons(members) && !is_date(stored.value()) =>
+            {
                 self.tests(members, pointer, level)
             }
             value => {
-                if has_nested_operators(value) {
+                if has_nested_operators(value) && !is_date(value) {
                     self.reading.problem(
                         pointer,
                         "an operator stands inside of a value; write a path with dots \
@@ -276,8 +285,11 @@ impl Reader<'_> {
                 ),
             },
             b"$gt" | b"$gte" | b"$lt" | b"$lte" if is_unordered(value) && !self.any_order => {
-                self.reading.wanted(pointer, "a number, a string or a boolean", value);
+                self.reading.wanted(pointer, ORDERED, value);
             }
+            b"$between" => return self.between(value, pointer),
+            b"$like" => return self.pattern(value, false, pointer),
+            b"$ilike" => return self.pattern(value, true, pointer),
             b"$regex" => return self.expression(value, None, pointer),
             b"$elemMatch" => match value {
                 Value::Container(members) if members.is_object() => {
@@ -288,8 +300,10 @@ impl Reader<'_> {
             },
             b"$all" => match value {
                 Value::Container(list) if !list.is_object() => {
-                    let equal = |e: Stored<'_>| Test::Equal(self.reading.operand(e));
-                    return Some(FieldTest::HasAll(list.elements().map(equal).collect()));
+                    let tests = list.elements().enumerate().map(|(at, element)| {
+                        read_limit(self.reading, element, &format!("{pointer}/{at}")).map(equal)
+                    });
+                    return tests.collect::<Option<_>>().map(FieldTest::HasAll);
                 }
                 other => self.reading.wanted(pointer, "an array", other),
             },
@@ -309,6 +323,56 @@ impl Reader<'_> {
             }
         }
         None
+    }
+
+    /// `[least, most]`.
+    fn between(&mut self, value: Value<'_>, pointer: &str) -> Option<FieldTest> {
+        let Value::Container(list) = value else {
+            self.reading.wanted(pointer, "an array of two values", value);
+            return None;
+        };
+        let (false, 2, Some(least), Some(most)) =
+            (list.is_object(), list.count(), list.element(0), list.element(1))
+        else {
+            self.reading.problem(pointer, "must be an array of two values, [least, most]");
+            return None;
+        };
+        let mut limit = |value: Stored<'_>, at: usize| {
+            let pointer = format!("{pointer}/{at}");
+            if is_unordered(value.value()) && !self.any_order {
+                self.reading.wanted(&pointer, ORDERED, value.value());
+                return None;
+            }
+            read_limit(self.reading, value, &pointer)
+        };
+        let (from, to) = (limit(least, 0), limit(most, 1));
+        let (from, to) = (from?, to?);
+        let kind = |value: Stored<'_>| (is_date(value.value()), Kind::of(value.value()));
+        if kind(least) != kind(most) {
+            self.reading.problem(pointer, "must have two values of one type");
+            return None;
+        }
+        Some(FieldTest::Comparison(Test::Between(from, to)))
+    }
+
+    /// A pattern of LIKE.
+    fn pattern(
+        &mut self,
+        value: Value<'_>,
+        ignores_case: bool,
+        pointer: &str,
+    ) -> Option<FieldTest> {
+        let Value::String(text) = value else {
+            self.reading.wanted(pointer, "a string", value);
+            return None;
+        };
+        match pattern::expression(text, ignores_case, MAX_EXPRESSION) {
+            Ok(expression) => Some(FieldTest::Matches(expression)),
+            Err(problem) => {
+                self.reading.problem(pointer, problem);
+                None
+            }
+        }
     }
 
     /// What an element must be: an object of operators, an object as a filter, or the value itself.
@@ -436,7 +500,7 @@ fn is_about_the_element(members: Container<'_>) -> bool {
 }
 
 fn is_unordered(value: Value<'_>) -> bool {
-    matches!(value, Value::Null | Value::Container(_))
+    matches!(value, Value::Null | Value::Container(_)) && !is_date(value)
 }
 
 /// Whether a key in a value looks like an operator: somebody nests paths, and expects something. As deep

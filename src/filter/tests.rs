@@ -131,7 +131,7 @@ fn all_that_is_wrong_is_said() {
     problems(
         r#"{"$xor": [], "$nor": [], "a": {"$regex": "(", "$gt": null}, "b..c": 1, "$or": [{"d": {"$in": 1}}, 5], "$and": []}"#,
         &[
-            "/a/$gt: must be a number, a string or a boolean, not null",
+            "/a/$gt: must be a number, a string, a boolean or a time ({\"$date\": \"2026-01-31\"}), not null",
             "/a/$regex: is not a regular expression: unclosed group",
             "/$or/0/d/$in: must be an array, not a number",
             "/$or/1: must be an object ({\"topic\": \"x\"}) or an array ([{\"op\", \"path\", \"value\"}]), \
@@ -139,7 +139,7 @@ fn all_that_is_wrong_is_said() {
             "/$and: must have at least one filter",
             "/$nor: must have at least one filter",
             "/$xor: \"$xor\" is not an operator (known: $and, $or, $nor and $not; beside a path: $eq, $ne, $gt, \
-             $gte, $lt, $lte, $in, $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
+             $gte, $lt, $lte, $between, $in, $nin, $exists, $like, $ilike, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/b..c: a key between dots is empty; a path with empty keys is written as an array, in the form \
              {\"op\", \"path\", \"value\"}",
         ],
@@ -157,13 +157,13 @@ fn all_that_is_wrong_is_said() {
     problems(
         r#"[{"op": "$set", "path": "a", "value": 1}, {"path": 1}, 7, {"op": "$lt", "path": [], "value": [], "as": 1}]"#,
         &[
-            "/0/op: \"$set\" is not an operator (known beside a path: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, \
-             $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
+            "/0/op: \"$set\" is not an operator (known beside a path: $eq, $ne, $gt, $gte, $lt, $lte, $between, $in, \
+             $nin, $exists, $like, $ilike, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/1: op is missing",
             "/1/path: a path is a string or an array of strings, not a number",
             "/2: must be an object {\"op\", \"path\", \"value\"}, not a number",
             "/3/as: unknown member (known: op, path and value)",
-            "/3/value: must be a number, a string or a boolean, not an array",
+            "/3/value: must be a number, a string, a boolean or a time ({\"$date\": \"2026-01-31\"}), not an array",
             "/3/path: a path names at least one key",
         ],
     );
@@ -175,6 +175,91 @@ fn all_that_is_wrong_is_said() {
     );
     let broken = compile(r#"{"a": }"#, "c", 1).unwrap_err();
     assert_eq!(broken, FilterError::Broken { problem: "expected a value".to_owned(), offset: 6 });
+}
+
+#[test]
+fn patterns_are_those_of_like() {
+    for (text, pattern, like, ilike) in [
+        ("Ada", "A%", true, true),
+        ("Ada", "a%", false, true),
+        ("Ada", "ada", false, true),
+        ("Ada", "_d_", true, true),
+        ("Ada", "__", false, false),
+        ("Ada", "%d", false, false),
+        ("Ada", "%", true, true),
+        ("", "%%", true, true),
+        ("", "_", false, false),
+        ("5%", r"5\%", true, true),
+        ("5x", r"5\%", false, false),
+        (r"a\b", r"a\\b", true, true),
+        ("a.b", "a.b", true, true),
+        ("axb", "a.b", false, false),
+        ("a\nb", "a%b", true, true),
+        ("ÉTÉ", "été", false, true),
+        ("日本", "日_", true, true),
+    ] {
+        let document = json!({"t": text}).to_string();
+        matches(&document, &json!({"t": {"$like": pattern}}).to_string(), like);
+        matches(&document, &json!({"t": {"$ilike": pattern}}).to_string(), ilike);
+        matches(
+            &json!({"t": [1, text]}).to_string(),
+            &json!({"t": {"$like": pattern}}).to_string(),
+            like,
+        );
+    }
+    problems(
+        r#"{"t": {"$like": "a\\"}}"#,
+        &["/t/$like: must not end with its escape character, \\"],
+    );
+    problems(r#"{"t": {"$ilike": 5}}"#, &["/t/$ilike: must be a string, not a number"]);
+    let long = format!(r#"{{"t": {{"$like": "{}"}}}}"#, "_".repeat(100_000));
+    problems(&long, &["/t/$like: the pattern is too large"]);
+}
+
+#[test]
+fn times_are_compared_as_instants() {
+    let document =
+        r#"{"at": "2026-03-01T12:00:00+02:00", "all": ["soon", "2026-01-05"], "n": 1772359200}"#;
+    for (filter, expected) in [
+        (r#"{"at": {"$gt": {"$date": "2026-03-01T09:59:59Z"}}}"#, true),
+        (r#"{"at": {"$gt": {"$date": "2026-03-01T10:00:00Z"}}}"#, false),
+        (r#"{"at": {"$gt": "2026-03-01T10:00:00Z"}}"#, true),
+        (r#"{"at": {"$date": "2026-03-01 10:00"}}"#, true),
+        (r#"{"at": {"$ne": {"$date": "2026-03-01T10:00:00Z"}}}"#, false),
+        (r#"{"gone": {"$ne": {"$date": "2026-03-01T10:00:00Z"}}}"#, true),
+        (r#"{"at": {"$in": ["x", {"$date": "2026-03-01T10:00:00Z"}]}}"#, true),
+        (r#"{"all": {"$between": [{"$date": "2026-01-01"}, {"$date": "2026-01-31"}]}}"#, true),
+        (r#"{"all": {"$between": [{"$date": "2026-01-06"}, {"$date": "2026-01-31"}]}}"#, false),
+        (r#"{"all": {"$all": ["soon", {"$date": "2026-01-05T00:00:00Z"}]}}"#, true),
+        (r#"{"n": {"$gt": {"$date": "1970-01-01"}}}"#, false),
+        (r#"{"at": {"$lt": {"$date": "infinity"}}}"#, true),
+        (r#"[{"op": "$lt", "path": ["at"], "value": {"$date": "2027-01-01"}}]"#, true),
+    ] {
+        matches(document, filter, expected);
+    }
+    problems(
+        r#"{"a": {"$gt": {"$date": "soon"}}, "b": {"$date": 5}, "c": {"$in": [1, {"$date": "2026-02-30"}]}, "d": {"$between": [{"$date": "2026-01-01"}, "x"]}, "e": {"$between": [1]}, "f": {"$between": [null, 2]}, "g": {"$between": 7}, "h": {"$lt": {"$date": "2026-01-01T00:00:00.0000001Z"}}}"#,
+        &[
+            "/a/$gt/$date: not a time: expected ISO 8601, an HTTP date or a Unix time",
+            "/b/$date: must be a time in a string (\"2026-01-31T09:30:00Z\"), not a number",
+            "/c/$in/1/$date: a date or time of day that does not exist",
+            "/d/$between: must have two values of one type",
+            "/e/$between: must be an array of two values, [least, most]",
+            "/f/$between/0: must be a number, a string, a boolean or a time ({\"$date\": \"2026-01-31\"}), not null",
+            "/g/$between: must be an array of two values, not a number",
+            "/h/$lt/$date: finer than a microsecond",
+        ],
+    );
+}
+
+#[test]
+fn one_value_lies_between() {
+    matches(r#"{"n": [1, 9]}"#, r#"{"n": {"$between": [2, 8]}}"#, false);
+    matches(r#"{"n": [1, 9]}"#, r#"{"n": {"$gte": 2, "$lte": 8}}"#, true);
+    matches(r#"{"n": [1, 5]}"#, r#"{"n": {"$between": [2, 8]}}"#, true);
+    matches(r#"{"n": 2}"#, r#"{"n": {"$between": [2, 2.0]}}"#, true);
+    matches(r#"{"n": 2}"#, r#"{"n": {"$between": [3, 1]}}"#, false);
+    matches(r#"{"s": "m"}"#, r#"{"s": {"$between": ["a", "z"]}}"#, true);
 }
 
 #[test]
@@ -251,6 +336,20 @@ fn scalar() -> impl Strategy<Value = Value> {
         (-4_i64..5).prop_map(|half| Value::from(half as f64 / 2.0)),
         "[xy]{0,2}".prop_map(Value::from),
         Just(Value::from("1")),
+        (0..model::TIMES.len()).prop_map(|at| Value::from(model::TIMES[at].0)),
+    ]
+}
+
+fn date() -> impl Strategy<Value = Value> {
+    (0..model::TIMES.len()).prop_map(|at| json!({"$date": model::TIMES[at].0}))
+}
+
+/// Two values of one kind.
+fn ends() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (-3_i64..4, -3_i64..4).prop_map(|(a, b)| json!([a, b])),
+        ("[xy]{0,2}", "[xy]{0,2}").prop_map(|(a, b)| json!([a, b])),
+        (date(), date()).prop_map(|(a, b)| json!([a, b])),
     ]
 }
 
@@ -270,6 +369,10 @@ fn document() -> impl Strategy<Value = Value> {
 fn tests() -> impl Strategy<Value = Value> {
     let ordered = scalar().prop_filter("is ordered", |value| !value.is_null());
     let one = prop_oneof![
+        1 => (Just("$between"), ends()),
+        1 => (select(vec!["$like", "$ilike"]), r"[xyXY%_]{0,3}(\\[x%_])?%?").prop_map(|(name, text)| (name, Value::from(text))),
+        1 => (select(vec!["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]), date()),
+        1 => (select(vec!["$in", "$nin", "$all"]), vec(prop_oneof![date(), scalar()], 0..12).prop_map(Value::from)),
         3 => (select(vec!["$eq", "$ne", "$contains"]), value()),
         3 => (select(vec!["$gt", "$gte", "$lt", "$lte"]), ordered),
         2 => (select(vec!["$in", "$nin"]), vec(value(), 0..12).prop_map(Value::from)),

@@ -53,6 +53,12 @@ pub(crate) enum MemoryError {
     NotWritten { sent: usize, written: usize },
     #[error("column \"{column}\" of {table} is not of type vector")]
     NotAVector { table: String, column: String, vectors: Vec<String> },
+    #[error("column \"{column}\" of {table} is not of type tsvector")]
+    NotWords { table: String, column: String, known: Vec<String> },
+    #[error("{table} has {} of type tsvector", if known.is_empty() { "no column" } else { "several columns" })]
+    WhichWords { table: String, known: Vec<String> },
+    #[error("{table} has no column {}", columns.join(", "))]
+    NoColumns { table: String, columns: Vec<String> },
     #[error("{table} is not a table")]
     NotATable { table: String, kind: String },
     #[error("{table} has rows in a foreign table")]
@@ -86,9 +92,12 @@ impl Report for MemoryError {
             Self::MetadataTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::NotWritten { .. } | Self::NotAdded => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::EmbeddedMeanwhile { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
-            Self::NotAVector { .. } | Self::NotATable { .. } | Self::ForeignPart { .. } => {
-                ERRCODE_WRONG_OBJECT_TYPE
-            }
+            Self::NoColumns { .. } => ERRCODE_UNDEFINED_COLUMN,
+            Self::NotAVector { .. }
+            | Self::NotWords { .. }
+            | Self::WhichWords { .. }
+            | Self::NotATable { .. }
+            | Self::ForeignPart { .. } => ERRCODE_WRONG_OBJECT_TYPE,
         }
     }
 
@@ -126,6 +135,12 @@ impl Report for MemoryError {
             Self::ForeignPart { part, .. } => {
                 format!("{part} is a foreign table, which has no indexes.")
             }
+            Self::NotWords { known, .. } if known.is_empty() => {
+                "The table has no column of type tsvector.".to_owned()
+            }
+            Self::NotWords { known, .. } | Self::WhichWords { known, .. } if !known.is_empty() => {
+                format!("Its columns of type tsvector are: {}.", known.join(", "))
+            }
             Self::NotAVector { vectors, .. } if vectors.is_empty() => {
                 "The table has no column of pgvector's type vector.".to_owned()
             }
@@ -150,6 +165,12 @@ impl Report for MemoryError {
                 "The embeddings of another model need a space of their own (argument \"space\")."
                     .to_owned()
             }
+            Self::WhichWords { known, .. } if known.is_empty() => {
+                "Words are found in a column such as: words tsvector GENERATED ALWAYS AS \
+                 (to_tsvector('english', body)) STORED."
+                    .to_owned()
+            }
+            Self::WhichWords { .. } => "Name one in the argument \"words_column\".".to_owned(),
             Self::NotWritten { .. } => {
                 "A trigger on kepler.memories prevents the write.".to_owned()
             }

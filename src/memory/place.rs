@@ -27,17 +27,14 @@ fn namespace_fault(namespace: &str) -> Option<String> {
 /// What is wrong with a place, in a batch.
 pub(super) fn faults(namespace: &str, key: Option<&str>) -> impl Iterator<Item = Violation> {
     let namespace = namespace_fault(namespace).map(|text| Violation::invalid("namespace", text));
-    let key = key.filter(|key| key.is_empty() || key.len() > MAX_PLACE).map(|_| {
-        Violation::invalid("key", format!("must have 1 to {MAX_PLACE} bytes"))
-    });
+    let key = key
+        .filter(|key| key.is_empty() || key.len() > MAX_PLACE)
+        .map(|_| Violation::invalid("key", format!("must have 1 to {MAX_PLACE} bytes")));
     namespace.into_iter().chain(key)
 }
 
 /// A namespace as an argument.
-pub(crate) fn namespace(
-    argument: &'static str,
-    given: Option<String>,
-) -> Result<String, Error> {
+pub(crate) fn namespace(argument: &'static str, given: Option<String>) -> Result<String, Error> {
     let given = given.ok_or(ArgumentError::Null(argument))?;
     match namespace_fault(&given) {
         Some(fault) => Err(MemoryError::BadNamespace { argument, fault }.into()),
@@ -81,7 +78,9 @@ mod tests {
         for namespace in ["users/ada", "users/ada/facts", "users/ada/\u{1}", "users/ada/é"] {
             assert!(is_below(namespace), "{namespace}");
         }
-        for namespace in ["users", "users/ada-2", "users/ada.x", "users/ada0", "users/adam", "users/ad"] {
+        for namespace in
+            ["users", "users/ada-2", "users/ada.x", "users/ada0", "users/adam", "users/ad"]
+        {
             assert!(!is_below(namespace), "{namespace}");
         }
     }

@@ -12,7 +12,7 @@ use super::dedupe::{self, Known, Original};
 use super::embedded::{Present, insert_embeddings};
 use super::error::MemoryError;
 use super::merge::merge_known;
-use super::put_keyed::{self, Place, Written};
+use super::put_keyed::{self, Given, Place, Written};
 use super::put_rows::{Beside, Rows};
 use super::space::Space;
 use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
@@ -106,6 +106,8 @@ struct Batch<'b> {
     workspace: &'b Text,
     space: Option<&'b Space>,
     memories: Vec<Option<NewMemory>>,
+    /// What each gets if it is new: in the order of the batch, whatever is written first.
+    ids: Vec<String>,
     answers: Vec<Put>,
     /// Whether the elements that the database refuses are answered; else its error ends the call.
     skip: bool,
@@ -139,7 +141,8 @@ pub(crate) fn run(
         }
         answers.push(answer);
     }
-    let mut batch = Batch { workspace: &workspace, space, memories, answers, skip };
+    let ids = memories.iter().map(|_| new_id()).collect();
+    let mut batch = Batch { workspace: &workspace, space, memories, ids, answers, skip };
     batch.reject_unknown_users(client);
     // Each round writes or rejects at least the first element that is left.
     while batch.memories.iter().any(Option::is_some) {
@@ -452,14 +455,16 @@ impl Batch<'_> {
         memories: &[(usize, &NewMemory)],
         now: i64,
     ) -> Vec<Written> {
-        let end = |client: &mut SpiClient<'_>, given: &[(String, &NewMemory)]| {
+        let given: Vec<Given<'_>> =
+            memories.iter().map(|&(at, memory)| Given { at, id: &self.ids[at], memory }).collect();
+        let end = |client: &mut SpiClient<'_>| {
             let mut beside = Beside::new(None);
-            for (id, memory) in given {
+            for Given { id, memory, .. } in &given {
                 beside.push(id, memory, false, now);
             }
             self.supersede(client, beside, now);
         };
-        let written = put_keyed::upsert(client, self.workspace, self.space, now, memories, end);
+        let written = put_keyed::upsert(client, self.workspace, self.space, now, &given, end);
         // What a trigger swallows takes nobody's place.
         if written.len() < memories.len() && memories.iter().any(|(_, it)| it.supersedes.is_some())
         {
@@ -480,11 +485,10 @@ impl Batch<'_> {
     ) -> Vec<Written> {
         let workspace = self.workspace;
         let mut rows = Rows::new();
-        let mut ids: HashMap<String, (usize, &NewMemory)> = HashMap::with_capacity(memories.len());
+        let mut ids: HashMap<&str, (usize, &NewMemory)> = HashMap::with_capacity(memories.len());
         for &(at, memory) in memories {
-            let id = new_id();
-            rows.push(&id, memory);
-            ids.insert(id, (at, memory));
+            rows.push(&self.ids[at], memory);
+            ids.insert(&self.ids[at], (at, memory));
         }
         let parameters = [
             Some(workspace.datum()),
@@ -507,7 +511,7 @@ impl Batch<'_> {
         let written = inserted.iter::<2>().filter_map(|row| {
             let (id, (at, memory)) = ids.remove_entry(row.text(0)?)?;
             let is_as_given = row.text(1).is_none_or(|content| content == memory.content);
-            Some(Written { at, id, outcome: Outcome::Inserted, is_as_given })
+            Some(Written { at, id: id.to_owned(), outcome: Outcome::Inserted, is_as_given })
         });
         written.collect()
     }

@@ -1,12 +1,10 @@
 //! The SQL functions that remember.
 
-use super::access::activated;
+use super::access::open_space;
 use super::decode::{self, NewMemory, see_to_secrets};
-use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put;
-use super::space::Space;
 use super::ttl::Ttl;
 use crate::answer::{self, Rejection, Violation};
 use crate::arguments::{ArgumentError, required};
@@ -21,23 +19,6 @@ use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::spi::SpiClient;
-
-/// The space that embeddings go to; None if the call has neither embeddings nor a space.
-pub(super) fn open_space(
-    client: &mut SpiClient<'_>,
-    space: Option<&str>,
-    workspace_id: &str,
-    is_needed: bool,
-) -> Result<Option<Space>, Error> {
-    if !is_needed && space.is_none() {
-        return Ok(None);
-    }
-    let activated = if space.is_none() { activated(client, workspace_id)? } else { None };
-    let space = Space::find(client, Embedded::Memories, space.or(activated.as_deref()))?;
-    space.require_active()?;
-    Ok(Some(space))
-}
 
 /// Remembers one thing, whose content is text or a JSON value, and answers with one row.
 #[pg_extern(

@@ -8,7 +8,6 @@ use super::decode::NewMemory;
 use super::put_rows::Rows;
 use super::space::Space;
 use crate::answer::Outcome;
-use crate::id::new_id;
 use crate::pg::plan::{Statement, sql};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
@@ -87,10 +86,21 @@ macro_rules! stored {
 }
 
 const TYPES: &[pg_sys::Oid] = &[
-    pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-    pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::FLOAT8ARRAYOID,
-    pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-    pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::INTERVALARRAYOID, pg_sys::BOOLOID,
+    pg_sys::TEXTOID,
+    pg_sys::TIMESTAMPTZOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::BOOLARRAYOID,
+    pg_sys::FLOAT8ARRAYOID,
+    pg_sys::JSONBARRAYOID,
+    pg_sys::TIMESTAMPTZARRAYOID,
+    pg_sys::TIMESTAMPTZARRAYOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::TEXTARRAYOID,
+    pg_sys::INTERVALARRAYOID,
+    pg_sys::BOOLOID,
 ];
 
 thread_local! {
@@ -134,29 +144,32 @@ thread_local! {
     ) };
 }
 
-/// Writes the elements of a chunk, each of a place of its own, in the order of the places. `first`: what is done once the
-/// places are free, with the id that each gets if it is new. What a trigger swallows is not among what is given.
-pub(super) fn upsert<'m>(
+/// An element, and the id that it gets if it is new.
+pub(super) struct Given<'m> {
+    pub(super) at: usize,
+    pub(super) id: &'m str,
+    pub(super) memory: &'m NewMemory,
+}
+
+/// Writes the elements of a chunk, each of a place of its own, in the order of the places. `first` is done once expired
+/// memories are out of the way. What a trigger swallows is not among what is given.
+pub(super) fn upsert(
     client: &mut SpiClient<'_>,
     workspace: &Text,
     space: Option<&Space>,
     now: i64,
-    chunk: &[(usize, &'m NewMemory)],
-    first: impl FnOnce(&mut SpiClient<'_>, &[(String, &'m NewMemory)]),
+    chunk: &[Given<'_>],
+    first: impl FnOnce(&mut SpiClient<'_>),
 ) -> Vec<Written> {
     let mut rows = Rows::new();
-    let mut given: Vec<(String, &NewMemory)> = Vec::with_capacity(chunk.len());
     let mut by_place: HashMap<Place<'_>, usize> = HashMap::with_capacity(chunk.len());
-    let mut by_id: HashMap<String, usize> = HashMap::with_capacity(chunk.len());
-    for (place, (at, memory)) in chunk.iter().enumerate() {
-        let id = new_id();
-        rows.push(&id, memory);
-        by_id.insert(id.clone(), place);
-        given.push((id, memory));
-        if let Some(key) = memory.place() {
-            by_place.insert(key, place);
+    let mut by_id: HashMap<&str, usize> = HashMap::with_capacity(chunk.len());
+    for (number, Given { id, memory, .. }) in chunk.iter().enumerate() {
+        rows.push(id, memory);
+        by_id.insert(id, number);
+        if let Some(place) = memory.place() {
+            by_place.insert(place, number);
         }
-        debug_assert!(memory.key.is_some(), "element {at} has a key");
     }
     let parameters = [
         Some(workspace.datum()),
@@ -176,7 +189,7 @@ pub(super) fn upsert<'m>(
         Some(pg_sys::Datum::from(space.is_some())),
     ];
     DELETE_EXPIRED.with(|statement| statement.run(client, &parameters));
-    first(client, &given);
+    first(client);
     let mut written: Vec<Option<Written>> = Vec::new();
     written.resize_with(chunk.len(), || None);
     let rows = UPSERT.with(|statement| statement.run(client, &parameters));
@@ -185,13 +198,17 @@ pub(super) fn upsert<'m>(
             continue;
         };
         // A trigger of somebody's may have given it another place.
-        let place = by_id.get(id).or_else(|| by_place.get(&(row.text(2), namespace, key)));
-        let Some(&place) = place else { continue };
-        let (at, memory) = chunk[place];
-        written[place] = Some(Written {
+        let number = by_id.get(id).or_else(|| by_place.get(&(row.text(2), namespace, key)));
+        let Some(&number) = number else { continue };
+        let Given { at, memory, .. } = chunk[number];
+        written[number] = Some(Written {
             at,
             id: id.to_owned(),
-            outcome: if row.boolean(1) == Some(true) { Outcome::Inserted } else { Outcome::Updated },
+            outcome: if row.boolean(1) == Some(true) {
+                Outcome::Inserted
+            } else {
+                Outcome::Updated
+            },
             is_as_given: row.text(5).is_none_or(|content| content == memory.content),
         });
     }
@@ -200,12 +217,12 @@ pub(super) fn upsert<'m>(
         let rows = UNCHANGED.with(|statement| statement.run(client, &parameters));
         for row in rows.iter::<2>() {
             let (Some(given), Some(id)) = (row.text(0), row.text(1)) else { continue };
-            if let Some(&place) = by_id.get(given)
-                && written[place].is_none()
+            if let Some(&number) = by_id.get(given)
+                && written[number].is_none()
             {
-                let (at, outcome) = (chunk[place].0, Outcome::Unchanged);
+                let (at, outcome) = (chunk[number].at, Outcome::Unchanged);
                 let id = id.to_owned();
-                written[place] = Some(Written { at, id, outcome, is_as_given: true });
+                written[number] = Some(Written { at, id, outcome, is_as_given: true });
             }
         }
     }

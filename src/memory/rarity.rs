@@ -7,7 +7,7 @@
 
 use super::embedded::Embedded;
 use super::gather::Question;
-use super::nearest::OfScopes;
+use super::nearest::LargeScopes;
 use super::scope::Conditions;
 use super::word_score::Sought;
 use crate::pg::plan::Statement;
@@ -42,7 +42,7 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     /// Whether a workspace has more than a few rows.
-    static MANY: OfScopes<bool> = OfScopes::default();
+    static MANY: LargeScopes = LargeScopes::default();
     static FEW_MEMORIES: Statement = const { Statement::new(
         c"SELECT m.text_search FROM kepler.memories AS m WHERE m.workspace_id = $1 LIMIT 301",
         &[pg_sys::TEXTOID],
@@ -117,7 +117,7 @@ fn told(client: &mut SpiClient<'_>, question: &Question<'_>, words: &mut [Word])
         if rows.count() <= FEW {
             return Some(look(&rows, words));
         }
-        MANY.with(|known| known.set(scope, true));
+        MANY.with(|known| known.set(scope, ()));
     }
     let rows = from_index(client, question, relation, words)?;
     let some = some.with(|some| some.run_in_snapshot(client, &[Some(workspace.datum())]));
@@ -144,14 +144,14 @@ fn from_index(
     Some(counts.rows)
 }
 
-struct Seen {
-    rows: f64,
+pub(super) struct Seen {
+    pub(super) rows: f64,
     /// Words of a text.
-    average: f64,
+    pub(super) average: f64,
 }
 
 /// Counts the rows that hold each word.
-fn look(texts: &Rows<'_>, words: &mut [Word]) -> Seen {
+pub(super) fn look(texts: &Rows<'_>, words: &mut [Word]) -> Seen {
     words.sort_by(|a, b| a.text.cmp(&b.text));
     let (mut rows, mut all) = (0_u32, 0_u64);
     for row in texts.iter::<1>() {

@@ -2,8 +2,8 @@
 //! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
 use super::embedded::Embedded;
-use super::place;
 use super::nearest::{Keys, Probe, RowsOf, SpaceRows, Target};
+use super::place;
 use crate::error::Error;
 use crate::filter::{self, Compiled, Operand};
 use crate::pg::query::Parameters;

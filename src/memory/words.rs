@@ -164,7 +164,7 @@ fn words_of(client: &mut SpiClient<'_>, parameters: &Parameters, text: &str) -> 
 }
 
 /// How many of the words, the rarest first, give rows enough to rank, of all that there are.
-fn rarer(words: &[Word], all: f64, wanted: usize) -> usize {
+pub(super) fn rarer(words: &[Word], all: f64, wanted: usize) -> usize {
     let least = (RANKED_A_ROW * wanted) as f64;
     // Many rows hold several of the words.
     let (mut without, mut rows) = (1.0, 0.0);
@@ -208,7 +208,7 @@ pub(super) fn score_others(
 }
 
 /// Any of the words. Halved again and again: Postgres walks down a long row of words by recursion.
-fn any_of(words: &[String]) -> String {
+pub(super) fn any_of(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [word] => word.clone(),
@@ -220,6 +220,6 @@ fn any_of(words: &[String]) -> String {
 }
 
 /// A word as a `tsquery` has it, taken as it is.
-fn quote_word(word: &str) -> String {
+pub(super) fn quote_word(word: &str) -> String {
     format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''"))
 }

@@ -52,6 +52,17 @@ pub(crate) fn count(index: pg_sys::Oid, tenant: &str, words: &[&str]) -> Option<
     }
 }
 
+/// Counts the rows of all tenants that hold each word.
+pub(crate) fn count_all(index: pg_sys::Oid, words: &[&str]) -> Option<Vec<f64>> {
+    // SAFETY: as above.
+    unsafe {
+        let opened = pg_sys::relation_open(index, pg_sys::AccessShareLock as i32);
+        let counts = Index { read: &|block| read(opened, block) }.count_all(words);
+        pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
+        counts
+    }
+}
+
 /// The pages of an index.
 struct Index<'i> {
     read: &'i dyn Fn(u32) -> Page,
@@ -73,7 +84,7 @@ struct Part {
 
 impl Index<'_> {
     fn count(&self, tenant: &str, words: &[&str]) -> Option<Counts> {
-        let pending = self.pending(tenant, words)?;
+        let pending = self.pending(Some(tenant), words)?;
         let (parts, scale) = match self.postings(tenant)? {
             Postings::List(rows) => (vec![Part { rows }], 1.0),
             Postings::Tree(root) => self.spread(root)?,
@@ -95,8 +106,22 @@ impl Index<'_> {
         Some(Counts { rows: rows + pending.rows, of_words })
     }
 
-    /// What is not sorted in yet: entries of rows, one after the other.
-    fn pending(&self, tenant: &str, words: &[&str]) -> Option<Counts> {
+    fn count_all(&self, words: &[&str]) -> Option<Vec<f64>> {
+        let mut of_words = self.pending(None, words)?.of_words;
+        for (word, rows) in words.iter().zip(&mut of_words) {
+            *rows += match self.postings(word)? {
+                Postings::List(list) => list.len() as f64,
+                Postings::Tree(root) => {
+                    let (parts, scale) = self.spread(root)?;
+                    scale * parts.iter().map(|part| part.rows.len()).sum::<usize>() as f64
+                }
+            };
+        }
+        Some(of_words)
+    }
+
+    /// What is not sorted in yet, of a tenant or of all: entries of rows, one after the other.
+    fn pending(&self, tenant: Option<&str>, words: &[&str]) -> Option<Counts> {
         let mut rows = HashSet::new();
         let mut entries: Vec<(u64, usize)> = Vec::new();
         let mut block = (self.read)(META).u32(HEADER)?;
@@ -112,7 +137,7 @@ impl Index<'_> {
             for at in 0..page.entries()? {
                 let entry = page.entry(at)?;
                 let Some(key) = entry.word() else { continue };
-                if *key == *tenant.as_bytes() {
+                if tenant.is_some_and(|tenant| *key == *tenant.as_bytes()) {
                     rows.insert(entry.row()?);
                 }
                 if let Some(at) = words.iter().position(|word| *key == *word.as_bytes()) {
@@ -122,7 +147,7 @@ impl Index<'_> {
             block = page.next()?;
         }
         let mut of_words = vec![0.0; words.len()];
-        for (_, at) in entries.iter().filter(|(row, _)| rows.contains(row)) {
+        for (_, at) in entries.iter().filter(|(row, _)| tenant.is_none() || rows.contains(row)) {
             of_words[*at] += 1.0;
         }
         Some(Counts { rows: rows.len() as f64, of_words })

@@ -23,6 +23,12 @@ BATCH = 250
 # Few, so that filters meet documents; some that need quoting in SQL, JSON or a jsonpath.
 KEYS = ["a", "b", "c", "0", "1", "it's", "é", 'q"\\', "x y", "A"]
 TEXTS = ["", "a", "b", "B", "10", "9", "é", "z", "'", '"', "\\", "$1", "a.b", "\t\n", "\U0001f600", "null", "true"]
+# Some are the same time, and some sort otherwise as texts.
+TIMES = {
+    "2025-12-31T23:00:00-02:00": 4, "2026-01-01": 3, "2026-01-01T00:00:00Z": 3, "2026-01-01T01:30:00+01:30": 3,
+    "2025-12-31 23:59:59.999": 2, "2026-01-01T00:00:00.000001Z": 4 - 0.5, "infinity": 9,
+}  # fmt: skip
+PATTERNS = ["%", "a%", "%b", "_", "b%", "B", "2026-%", "%:%", "\\_%", "__", "%\\\\%", "é", "É", ""]
 NUMBERS = [
     "0", "-0", "1", "1.0", "1e0", "-1", "9", "10", "2.5", "-2.50", "1e400", "1e-400", "9007199254740992",
     "9007199254740993", "0.1", "0.10000000000000000001", "123456789012345678901234567890",
@@ -67,7 +73,7 @@ class Maker:
         if kind == "n":
             return Number.of(self.random.choice(NUMBERS))
         if kind == "t":
-            return self.random.choice(TEXTS)
+            return self.random.choice(TEXTS) if self.chance(0.8) else self.random.choice(list(TIMES))
         return self.chance(0.5) if kind == "b" else None
 
     def value(self, depth: int = 0) -> Any:
@@ -87,17 +93,31 @@ class Maker:
 
     def operand(self, operator: str) -> Any:
         if operator in ORDERED:
-            return self.scalar(ordered=True)
+            return self.date() if self.chance(0.2) else self.scalar(ordered=True)
+        if operator == "$between":
+            least = self.date() if self.chance(0.3) else self.scalar(ordered=True)
+            while True:
+                most = self.date() if "$date" in text_of(least) else self.scalar(ordered=True)
+                if kind(most) == kind(least):
+                    return [least, most]
+        if operator in ("$like", "$ilike"):
+            return self.random.choice(PATTERNS)
         if operator in ("$in", "$nin"):
-            return [self.value(1) for _ in range(self.random.choice([0, 1, 2, 3, 12]))]
+            some = [self.value(1) for _ in range(self.random.choice([0, 1, 2, 3, 12]))]
+            return some + [self.date()] if self.chance(0.1) else some
+        if operator in ("$eq", "$ne") and self.chance(0.1):
+            return self.date()
         if operator == "$exists":
             return self.chance(0.5)
         if operator == "$not":
             return self.tests(1)
         return self.scalar() if self.chance(0.6) else self.value(1)
 
+    def date(self) -> dict[str, Any]:
+        return {"$date": self.random.choice(list(TIMES))}
+
     def operator(self, depth: int) -> str:
-        known = ["$eq", "$eq", "$eq", "$ne", *ORDERED, "$in", "$in", "$nin", "$exists", "$contains"]
+        known = ["$eq", "$eq", "$eq", "$ne", *ORDERED, "$in", "$in", "$nin", "$exists", "$contains", "$between", "$like", "$ilike"]
         return self.random.choice([*known, "$not"] if depth < 2 else known)
 
     def tests(self, depth: int = 0) -> dict[str, Any]:
@@ -156,7 +176,7 @@ def reached(at: Any, path: list[str]) -> list[Any]:
 
 
 def passes_all(values: list[Any], operand: Any) -> bool:
-    if isinstance(operand, dict) and any(key.startswith("$") for key in operand):
+    if isinstance(operand, dict) and not is_date(operand) and any(key.startswith("$") for key in operand):
         return all(passes(values, operator, value) for operator, value in operand.items())
     return passes(values, "$eq", operand)
 
@@ -175,15 +195,35 @@ def passes(values: list[Any], operator: str, operand: Any) -> bool:
     if operator == "$in":
         return any(passes(values, "$eq", one) for one in operand)
     every = values + [element for value in values if isinstance(value, list) for element in value]
-    if operator == "$eq":
+    if operator == "$eq" and not is_date(operand):
         return any(same(value, operand) for value in every) or (not values and operand is None)
-    for value in every:
-        if kind(value) != kind(operand):
-            continue
+    if operator in ("$like", "$ilike"):
+        return any(isinstance(value, str) and is_like(value, operand, operator == "$ilike") for value in every)
+    if operator == "$between":
+        return any(ordered(value, "$gte", operand[0]) and ordered(value, "$lte", operand[1]) for value in every)
+    return any(ordered(value, operator, operand) for value in every)
+
+
+def ordered(value: Any, operator: str, operand: Any) -> bool:
+    if is_date(operand):
+        if not isinstance(value, str) or value not in TIMES:
+            return False
+        a, b = TIMES[value], TIMES[operand["$date"]]
+    elif kind(value) != kind(operand):
+        return False
+    else:
         a, b = (value, operand) if not isinstance(operand, str) else (value.encode(), operand.encode())
-        if {"$gt": a > b, "$gte": a >= b, "$lt": a < b, "$lte": a <= b}[operator]:
-            return True
-    return False
+    return {"$eq": a == b, "$gt": a > b, "$gte": a >= b, "$lt": a < b, "$lte": a <= b}[operator]
+
+
+def is_date(operand: Any) -> bool:
+    return isinstance(operand, dict) and list(operand) == ["$date"]
+
+
+def is_like(text: str, pattern: str, ignores_case: bool) -> bool:
+    parts = re.findall(r"\\.|%|_|[^\\%_]", pattern, re.DOTALL)
+    expression = "".join({"%": ".*", "_": "."}.get(part, re.escape(part[-1])) for part in parts)
+    return re.fullmatch(expression, text, re.DOTALL | (re.IGNORECASE if ignores_case else 0)) is not None
 
 
 def kind(value: Any) -> str:

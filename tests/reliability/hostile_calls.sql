@@ -74,7 +74,8 @@ SELECT kepler.drop_entry_table('dropped');
 
 SELECT outcome FROM kepler.apply_blueprint('{"blueprint": "model", "version": 1, "tables": [{"name": "A", "table": "a", "fields": [{"name": "a", "type": "text"}]}]}'::text);
 
-CREATE TABLE public.documents (id integer PRIMARY KEY, doc jsonb NOT NULL, version bigint NOT NULL DEFAULT 0, embedding vector(3));
+CREATE TABLE public.documents (id integer PRIMARY KEY, doc jsonb NOT NULL, version bigint NOT NULL DEFAULT 0, embedding vector(3),
+    words tsvector GENERATED ALWAYS AS (to_tsvector('english', 'memory number ' || id)) STORED);
 INSERT INTO public.documents SELECT i, jsonb_build_object('n', i, 'list', '[1, 2]'::jsonb), 0, json_build_array(i, 2, 3)::text::vector FROM generate_series(1, 100) AS i;
 SELECT kepler.track('public.documents', 'history');
 CREATE INDEX ON public.documents USING hnsw (embedding vector_cosine_ops);

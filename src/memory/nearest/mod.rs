@@ -20,7 +20,7 @@
 //! | compare the scope (`compare_scope`) | where nothing of that gave enough, or too few are as similar as asked for | there may be more | `exact_after_index` |
 //!
 //! `target` is what a search is about, `sql` builds all statements, `compare`, `look` and `count` run them, `through_index`
-//! has the strategies that look, `breadth` and `width` say how far. Statistics decide nothing but whether
+//! has the strategies that look, `breadth` says how far. Statistics decide nothing but whether
 //! `compare_rare`, and in a table of somebody's `keys_are_few`, begin to count: what they promise is checked.
 
 mod breadth;
@@ -29,17 +29,18 @@ mod count;
 mod doubt;
 mod look;
 mod probe;
+mod scopes;
 mod sql;
 mod target;
 mod through_index;
 mod unknown;
-mod width;
 
+pub(crate) use breadth::for_ten;
 pub(crate) use look::{number, probes};
 pub(in crate::memory) use probe::gives_few;
+pub(in crate::memory) use scopes::LargeScopes;
 pub(crate) use target::{Details, Keys, Near, Probe, RowsOf, SpaceRows, Target, merge};
 pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
-pub(in crate::memory) use width::OfScopes;
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::query::Parameters;
@@ -73,7 +74,7 @@ impl Plan {
         }
     }
 
-    fn is_from_index(self) -> bool {
+    pub(crate) fn is_from_index(self) -> bool {
         matches!(self, Plan::Index | Plan::IndexWide)
     }
 }
@@ -174,7 +175,7 @@ impl Search<'_> {
                 return (self.compare_scope(client), Plan::Exact);
             }
             First::TooFew(Further { look, .. }) => {
-                look.and_then(|look| self.look_further(client, &index, &breadth, look))
+                look.and_then(|look| self.look_further(client, &index, look))
             }
         };
         match further {

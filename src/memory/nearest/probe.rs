@@ -2,9 +2,9 @@
 //! rows: the index on those tells.
 
 use super::Search;
+use super::scopes::LargeScopes;
 use super::sql::count_rows;
 use super::target::{Details, Keys, Near, Probe, read};
-use super::width::OfScopes;
 use crate::memory::embedded::Embedded;
 use crate::pg::plan::{Order, Statement};
 use crate::pg::query::Parameters;
@@ -20,8 +20,8 @@ const BYTES_A_ROW: usize = 4;
 const NAMESPACES: u32 = 0;
 
 thread_local! {
-    /// Whether an index gives few rows for a filter.
-    static FEW: OfScopes<bool> = OfScopes::default();
+    /// Filters for which an index gives more rows.
+    static LARGE: LargeScopes = LargeScopes::default();
     static INDEXES: UntilChanged<u32, Option<pg_sys::Oid>> = UntilChanged::default();
 
     static INDEX: Statement = const { Statement::new(
@@ -65,12 +65,11 @@ impl Search<'_> {
         let rows = self.target.filtered()?;
         let Keys { sql, hash } = rows.namespaces.as_ref()?;
         let scope = (NAMESPACES, *hash, most);
-        let few = FEW.with(|known| known.get(scope)).unwrap_or_else(|| {
+        let few = || {
             let sql = count_rows(rows.embedded.table(), sql, most);
-            let few = has_at_most(client, self.parameters, sql, Order::Sorted, most);
-            FEW.with(|known| known.set(scope, few));
-            few
-        });
+            has_at_most(client, self.parameters, sql, Order::Sorted, most)
+        };
+        let few = LARGE.with(|large| large.is_small(scope, few));
         few.then(|| {
             let sql = self.statements::<D>().compare_probed(rows, sql, self.wanted);
             self.cut(read(&self.parameters.run_kept(client, sql, Order::Sorted)))
@@ -91,15 +90,14 @@ pub(in crate::memory) fn gives_few(
     let relation = relation(embedded).filter(|relation| !role::is_secured(*relation));
     let Some(index) = relation.and_then(|relation| index(client, relation)) else { return false };
     let scope = (index.to_u32(), hash, most);
-    FEW.with(|known| known.get(scope)).unwrap_or_else(|| {
+    let few = || {
         let told = gin::most_rows(index, &probe.path);
-        let few = told.is_some_and(|told| told <= BYTES_A_ROW * most) && {
+        told.is_some_and(|told| told <= BYTES_A_ROW * most) && {
             let sql = count_rows(embedded.table(), &probe.condition, most);
             has_at_most(client, parameters, sql, Order::OfTable, most)
-        };
-        FEW.with(|known| known.set(scope, few));
-        few
-    })
+        }
+    };
+    LARGE.with(|large| large.is_small(scope, few))
 }
 
 fn has_at_most(

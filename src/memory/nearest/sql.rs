@@ -7,7 +7,6 @@
 //! part in it, and of a look-up there is one for each row of what stands before it, in that order.
 
 use super::target::{RowsOf, SpaceRows, Target};
-use crate::ident::quote;
 use crate::memory::space::{Index, Vectors};
 
 /// What the statements of a search share.
@@ -254,22 +253,6 @@ impl Statements<'_> {
             table = self.vectors.table,
             order = index.order_by,
             keys = self.target.keys.sql,
-        )
-    }
-
-    /// Of a sample of the table: how many vectors there are, and how many of them have a distance that `crowd` have.
-    pub(super) fn sample_crowds(&self, percent: f64, crowd: usize) -> String {
-        format!(
-            "SELECT pg_catalog.sum(s.rows)::int8, \
-                    pg_catalog.sum(s.rows) FILTER (WHERE s.rows >= {crowd})::int8 \
-             FROM (SELECT pg_catalog.count(*) AS rows \
-                   FROM {table} AS e TABLESAMPLE SYSTEM ({percent}) \
-                   WHERE {schema}.vector_dims(e.{column}) = {dimensions} GROUP BY {distance}) AS s",
-            schema = quote(&self.vectors.vector_schema),
-            column = quote(&self.vectors.column),
-            dimensions = self.vectors.dimensions,
-            table = self.vectors.table,
-            distance = self.distance(),
         )
     }
 }

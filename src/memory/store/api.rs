@@ -1,7 +1,7 @@
 //! The SQL functions that read memories by key or id, and list namespaces.
 
 use super::get::{self, Names};
-use super::item::{Item, time};
+use super::item::{MAX_ROWS, columns};
 use super::namespaces::{self, Wanted};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
@@ -14,52 +14,11 @@ use crate::pg::clock::now;
 use crate::pg::texts::Texts;
 use crate::pg::whole::Spi;
 use crate::workspace;
+use pgrx::AnyElement;
+use pgrx::datum::Interval;
 use pgrx::iter::{SetOfIterator, TableIterator};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::AnyElement;
-use pgrx::datum::Interval;
-
-/// A list gives at most so many rows.
-pub(super) const MAX_ROWS: i32 = 10_000;
-
-/// The columns of a memory.
-#[allow(clippy::type_complexity)]
-pub(super) type Columns = (
-    String,
-    Option<String>,
-    String,
-    Option<String>,
-    String,
-    String,
-    String,
-    Option<AnyElement>,
-    f64,
-    Option<TimestampWithTimeZone>,
-    Option<TimestampWithTimeZone>,
-    Option<Interval>,
-    Option<TimestampWithTimeZone>,
-    Option<TimestampWithTimeZone>,
-);
-
-pub(super) fn columns(item: Item) -> Columns {
-    (
-        item.id,
-        item.user_id,
-        item.namespace,
-        item.key,
-        item.context_type,
-        item.content,
-        item.format,
-        item.metadata,
-        item.relevance_score,
-        time(item.valid_from),
-        item.expires_at.and_then(time),
-        item.ttl,
-        time(item.created_at),
-        time(item.updated_at),
-    )
-}
 
 /// A scope without conditions but the user and the namespace, as of now.
 pub(super) fn scope(workspace_id: String, user: User, namespace: String) -> Scope {

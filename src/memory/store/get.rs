@@ -15,7 +15,10 @@ use pgrx::spi::SpiClient;
 pub(super) enum Names {
     Ids(Vec<Option<String>>),
     /// Keys of one user in a namespace.
-    Keys { keys: Vec<Option<String>>, namespace: String },
+    Keys {
+        keys: Vec<Option<String>>,
+        namespace: String,
+    },
 }
 
 /// Those of the memories that are there, in the order in which they were asked for. `scope`: whose they must be.

@@ -2,14 +2,16 @@
 
 use crate::memory::vectors;
 use crate::pg::rows::Row;
-use pgrx::prelude::*;
 use pgrx::datum::Interval;
+use pgrx::prelude::*;
 use pgrx::{AnyElement, FromDatum, pg_sys};
 
 /// Over a memory `m`.
-pub(super) const COLUMNS: &str =
-    "m.id, m.user_id, m.namespace, m.key, m.context_type, m.content, m.format::pg_catalog.text, \
+pub(super) const COLUMNS: &str = "m.id, m.user_id, m.namespace, m.key, m.context_type, m.content, m.format::pg_catalog.text, \
      m.metadata, m.relevance_score, m.valid_from, m.expires_at, m.ttl, m.created_at, m.updated_at";
+
+/// A list gives at most so many rows.
+pub(super) const MAX_ROWS: i32 = 10_000;
 
 /// The columns, and one before them.
 pub(super) const WIDTH: usize = 15;
@@ -58,7 +60,45 @@ impl Item {
     }
 }
 
+/// The columns of a memory.
+#[allow(clippy::type_complexity)]
+pub(super) type Columns = (
+    String,
+    Option<String>,
+    String,
+    Option<String>,
+    String,
+    String,
+    String,
+    Option<AnyElement>,
+    f64,
+    Option<TimestampWithTimeZone>,
+    Option<TimestampWithTimeZone>,
+    Option<Interval>,
+    Option<TimestampWithTimeZone>,
+    Option<TimestampWithTimeZone>,
+);
+
+pub(super) fn columns(item: Item) -> Columns {
+    (
+        item.id,
+        item.user_id,
+        item.namespace,
+        item.key,
+        item.context_type,
+        item.content,
+        item.format,
+        item.metadata,
+        item.relevance_score,
+        time(item.valid_from),
+        item.expires_at.and_then(time),
+        item.ttl,
+        time(item.created_at),
+        time(item.updated_at),
+    )
+}
+
 /// A time as a column; none where it lies beyond what pgrx can hold.
-pub(super) fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
+fn time(microseconds: i64) -> Option<TimestampWithTimeZone> {
     TimestampWithTimeZone::try_from(microseconds).ok()
 }

@@ -1,6 +1,6 @@
 //! The SQL functions that list and count memories.
 
-use super::api::{MAX_ROWS, columns};
+use super::item::{MAX_ROWS, columns};
 use super::list::{self, Page, Times};
 use super::order::Order;
 use crate::arguments::ArgumentError;
@@ -13,11 +13,11 @@ use crate::pg::clock::now;
 use crate::pg::json;
 use crate::pg::whole::Spi;
 use crate::workspace;
+use pgrx::AnyElement;
+use pgrx::datum::Interval;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::AnyElement;
-use pgrx::datum::Interval;
 
 /// Which memories a list or a count is about.
 struct Given {

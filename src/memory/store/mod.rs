@@ -4,7 +4,7 @@
 //! counts them (`order` puts them in order and says where a page ends), `namespaces` lists where they are, `update`
 //! changes one. What reads does so as the owner of the tables, once the caller's rights are checked.
 
-pub(crate) mod api;
+mod api;
 mod get;
 mod item;
 mod list;
@@ -12,4 +12,4 @@ mod list_api;
 mod namespaces;
 mod order;
 mod update;
-pub(crate) mod update_api;
+mod update_api;

@@ -30,7 +30,10 @@ pub(super) struct Order {
 
 impl Order {
     /// Times begin with the newest unless it is said otherwise, keys with the first.
-    pub(super) fn read(by: Option<String>, descending: Option<bool>) -> Result<Self, ArgumentError> {
+    pub(super) fn read(
+        by: Option<String>,
+        descending: Option<bool>,
+    ) -> Result<Self, ArgumentError> {
         let argument = "order_by";
         let by = match by.ok_or(ArgumentError::Null(argument))?.as_str() {
             "id" => By::Id,

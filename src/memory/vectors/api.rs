@@ -1,11 +1,13 @@
 //! The SQL function of searches in anybody's tables.
 
+use super::rows::Found;
 use super::{Request, run};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::memory::arguments::{in_range, no_nan};
-use crate::memory::embedding::Embedding;
+use crate::memory::arguments::{
+    fusion_of, names, need_embedding, no_nan, query_of, search_text, within,
+};
 use crate::memory::last;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
@@ -18,11 +20,12 @@ use pgrx::prelude::*;
 /// A search gives at most so many rows.
 const MAX_ROWS: i32 = 10_000;
 
-/// Finds the rows of a table whose vectors are nearest, with the rule that holds for memories: if so
-/// many rows meet the condition, so many come back.
+/// Finds the rows of a table whose vectors are nearest, or whose words answer a text, with the rule that holds for
+/// memories: if so many rows meet the condition, so many come back.
 ///
 /// Errors: 55000 before `install()`, 22004 and 22023 for arguments, 22000 for an embedding of other
-/// dimensions, 42809 where relation is no table or the column no vector.
+/// dimensions, 42809 where relation is no table, the column no vector or the words no tsvector, 42703 for columns that do
+/// not exist, 42704 for the language.
 #[pg_extern(
     stable,
     parallel_unsafe,
@@ -35,16 +38,22 @@ CREATE FUNCTION kepler.search_vectors(
     max_rows integer DEFAULT 10,
     filter jsonb DEFAULT NULL,
     metric text DEFAULT 'cosine',
-    min_similarity double precision DEFAULT NULL
+    min_similarity double precision DEFAULT NULL,
+    columns text[] DEFAULT NULL,
+    query_text text DEFAULT NULL,
+    words_column text DEFAULT NULL,
+    language text DEFAULT 'english',
+    fusion jsonb DEFAULT NULL
 ) RETURNS TABLE (
-    document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean
+    document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean,
+    score double precision, vector_rank integer, text_rank integer
 )
 STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::type_complexity, clippy::too_many_arguments)]
-fn search_vectors(
+fn search_vectors_v2(
     relation: Option<pg_sys::Oid>,
     column_name: Option<String>,
     embedding: Option<AnyElement>,
@@ -52,6 +61,11 @@ fn search_vectors(
     filter: Option<AnyElement>,
     metric: Option<String>,
     min_similarity: Option<f64>,
+    columns: Option<Vec<Option<String>>>,
+    query_text: Option<String>,
+    words_column: Option<String>,
+    language: Option<String>,
+    fusion: Option<AnyElement>,
 ) -> Result<
     TableIterator<
         'static,
@@ -61,21 +75,28 @@ fn search_vectors(
             name!(distance, Option<f64>),
             name!(plan, &'static str),
             name!(exhausted, bool),
+            name!(score, f64),
+            name!(vector_rank, Option<i32>),
+            name!(text_rank, Option<i32>),
         ),
     >,
     ErrorReport,
 > {
     require_tables()?;
     let metric = metric.ok_or(ArgumentError::Null("metric"))?;
-    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
-    in_range("max_rows", f64::from(max_rows), 1.0, f64::from(MAX_ROWS)).map_err(Error::from)?;
-    let embedding = embedding.ok_or(ArgumentError::Null("embedding"))?;
+    let max_rows = within("max_rows", max_rows, 1, MAX_ROWS)?;
+    let query_text = search_text(query_text)?;
+    let embedding = query_of(embedding);
+    if query_text.is_none() && embedding.is_none() {
+        return Err(Error::from(ArgumentError::Null("embedding")).into());
+    }
+    need_embedding(embedding.as_ref(), &[("min_similarity", min_similarity.is_some())])
+        .map_err(Error::from)?;
     let request = Request {
         relation: relation.ok_or(ArgumentError::Null("relation"))?,
         column: column_name.ok_or(ArgumentError::Null("column_name"))?,
-        // SAFETY: declared in SQL as vector.
-        embedding: unsafe { Embedding::from_datum(embedding.datum()) },
-        max_rows: max_rows as usize,
+        embedding,
+        max_rows,
         // SAFETY: declared in SQL as jsonb.
         filter: filter.map(|filter| unsafe { varlena::aligned_bytes(filter.datum()) }.to_vec()),
         metric: Metric::from_name(&metric).ok_or_else(|| ArgumentError::BadChoice {
@@ -84,6 +105,11 @@ fn search_vectors(
             given: metric.clone(),
         })?,
         min_similarity: no_nan("min_similarity", min_similarity).map_err(Error::from)?,
+        columns: names("columns", columns)?,
+        query_text,
+        words_column,
+        language: language.ok_or(ArgumentError::Null("language"))?,
+        fusion: fusion_of(fusion)?,
     };
     // SAFETY: the memory that Postgres gave this call lives as long as its rows.
     let memory = unsafe { pg_sys::CurrentMemoryContext };
@@ -91,10 +117,11 @@ fn search_vectors(
     let (found, plan) = Spi::connect_elsewhere(|client| run(client, &request, memory))?;
     let exhausted = found.len() < request.max_rows;
     last::note(plan.name(), exhausted, found.len());
-    let metric = request.metric;
-    Ok(TableIterator::new(found.into_iter().map(move |found| {
-        let distance = Some(found.distance).filter(|distance| distance.is_finite());
-        let similarity = distance.map(|distance| metric.similarity(distance));
-        (found.row, similarity, distance, plan.name(), exhausted)
+    Ok(TableIterator::new(found.into_iter().map(move |Found { row, ranked }| {
+        let distance = ranked.distance.filter(|distance| distance.is_finite());
+        let similarity = ranked.similarity.filter(|similarity| similarity.is_finite());
+        let (vector_rank, text_rank) = (ranked.vector_rank, ranked.text_rank);
+        let plan = plan.name();
+        (row, similarity, distance, plan, exhausted, ranked.score, vector_rank, text_rank)
     })))
 }

@@ -12,6 +12,7 @@ use crate::filter::Filter;
 use crate::filter::columns::{ColumnTest, RowCondition};
 use crate::filter::error::FilterError;
 use crate::ident::quote;
+use crate::json_operators::dates;
 use crate::jsonb::builder::Builder;
 use crate::jsonb::number::{plain_decimal, to_integer};
 use crate::jsonb::order::Kind;
@@ -98,6 +99,8 @@ enum Comparand {
     Own(pg_sys::Datum),
     /// A `numeric`, stored: a number that a column of integers cannot have, or one of very many digits.
     Numeric(Vec<u8>),
+    /// A time, as the type that the column's compares itself with: a date is compared with one that names a time of day.
+    Time(pg_sys::Oid, pg_sys::Datum),
 }
 
 /// What a condition is where nothing meets it, and what stands in for a part that is wrong.
@@ -160,12 +163,18 @@ impl Writer<'_> {
     /// A comparison that the column's type makes.
     fn scalar_test(&mut self, test: &ColumnTest<'_>, column: ScalarColumn<'_>) -> String {
         let (operand, pointer) = (test.operand, test.pointer.as_str());
+        // In texts times are found as in documents.
+        if column.scalar == Scalar::String && column.time_type().is_none() && has_date(operand) {
+            return self.document_test(test, column.column);
+        }
         match test.operator {
             // A row has all of its columns; one that is NULL is a member that is null.
             b"$exists" => match operand.value() {
                 Value::Boolean(true) => "true".to_owned(),
                 _ => NONE.to_owned(),
             },
+            // Containment knows no times.
+            b"$contains" if dates::is_date(operand.value()) => NONE.to_owned(),
             b"$eq" | b"$contains" => self.equal(column, &[(operand, pointer.to_owned())]),
             b"$ne" => {
                 format!("({} IS NOT TRUE)", self.equal(column, &[(operand, pointer.to_owned())]))
@@ -186,18 +195,44 @@ impl Writer<'_> {
             b"$gte" => self.ordered(column, Comparison::GreaterOrEqual, operand, pointer),
             b"$lt" => self.ordered(column, Comparison::Less, operand, pointer),
             b"$lte" => self.ordered(column, Comparison::LessOrEqual, operand, pointer),
+            b"$between" => match elements(operand, pointer).as_slice() {
+                [(least, least_at), (most, most_at)] => {
+                    let from = self.ordered(column, Comparison::GreaterOrEqual, *least, least_at);
+                    let to = self.ordered(column, Comparison::LessOrEqual, *most, most_at);
+                    format!("({from} AND {to})")
+                }
+                _ => NONE.to_owned(),
+            },
+            b"$like" if matches!(column.column.type_oid, pg_sys::TEXTOID | pg_sys::VARCHAROID) => {
+                self.like(column.column, operand.value())
+            }
+            b"$like" | b"$ilike" if column.scalar == Scalar::String => {
+                self.document_test(test, column.column)
+            }
             b"$regex" if column.scalar == Scalar::String => self.document_test(test, column.column),
             operator => {
                 let problem = format!(
                     "{} asks for {}, and column {} is of type {}",
                     String::from_utf8_lossy(operator),
-                    if operator == b"$regex" { "a string" } else { "an array" },
+                    match operator {
+                        b"$regex" | b"$like" | b"$ilike" => "a string",
+                        _ => "an array",
+                    },
                     quote(&column.column.name),
                     column.column.type_name
                 );
                 self.problem(pointer, problem)
             }
         }
+    }
+
+    /// That a column of texts is like a pattern. Characters count, and no language: an index whose operators are those for patterns
+    /// serves.
+    fn like(&mut self, column: &Column, pattern: Value<'_>) -> String {
+        let Value::String(pattern) = pattern else { return NONE.to_owned() };
+        let pattern = self.parameters.text(&String::from_utf8_lossy(pattern));
+        let field = column.field();
+        format!("({field} OPERATOR(pg_catalog.~~) {pattern} COLLATE pg_catalog.\"C\")")
     }
 
     /// That a column is one of these values.
@@ -214,6 +249,10 @@ impl Writer<'_> {
                     Some(Comparand::Numeric(_)) if column.scalar == Scalar::Integer => {}
                     Some(Comparand::Numeric(value)) => {
                         let value = self.parameters.stored(pg_sys::NUMERICOID, &value);
+                        any.push(format!("{field} {equals} {value}"));
+                    }
+                    Some(Comparand::Time(time_type, value)) => {
+                        let value = self.parameters.datum(time_type, Some(value));
                         any.push(format!("{field} {equals} {value}"));
                     }
                     None => {}
@@ -257,6 +296,10 @@ impl Writer<'_> {
                 let value = self.parameters.stored(pg_sys::NUMERICOID, &value);
                 format!("({field}::pg_catalog.numeric {operator} {value})")
             }
+            Some(Comparand::Time(time_type, value)) => {
+                let value = self.parameters.datum(time_type, Some(value));
+                format!("({field} {operator} {value})")
+            }
             None => NONE.to_owned(),
         }
     }
@@ -268,6 +311,13 @@ impl Writer<'_> {
         value: Value<'_>,
         pointer: &str,
     ) -> Option<Comparand> {
+        if let Some(time_type) = column.time_type()
+            && let Some(moment) = dates::read(value)
+        {
+            // What is wrong with it, the filter itself tells.
+            let micros = moment.ok()?.micros;
+            return Some(Comparand::Time(time_type, pg_sys::Datum::from(micros)));
+        }
         let ScalarColumn { column, scalar, .. } = column;
         let text = match (scalar, value) {
             (Scalar::Integer, Value::Number(number)) => {
@@ -306,7 +356,7 @@ impl Writer<'_> {
                 let problem = format!(
                     "must be {wanted} for a column of type {}, not {}{hint}",
                     column.type_name,
-                    Kind::of(value).name()
+                    if dates::is_date(value) { "a time" } else { Kind::of(value).name() }
                 );
                 self.problem(pointer, problem);
                 return None;
@@ -370,12 +420,29 @@ impl Writer<'_> {
 
 impl Column {
     /// Its values, of a domain those of the type that it is over.
-    fn field(&self) -> String {
+    pub(super) fn field(&self) -> String {
         match &self.base {
             Some(base) => format!("e.{}::{base}", quote(&self.name)),
             None => format!("e.{}", quote(&self.name)),
         }
     }
+}
+
+impl ScalarColumn<'_> {
+    /// The type that a time has to have, to be compared with the column; None where that holds no times.
+    fn time_type(self) -> Option<pg_sys::Oid> {
+        match self.column.type_oid {
+            pg_sys::TIMESTAMPTZOID => Some(pg_sys::TIMESTAMPTZOID),
+            pg_sys::TIMESTAMPOID | pg_sys::DATEOID => Some(pg_sys::TIMESTAMPOID),
+            _ => None,
+        }
+    }
+}
+
+/// Whether an operand is a time, or times are among its elements.
+fn has_date(operand: Stored<'_>) -> bool {
+    dates::is_date(operand.value())
+        || elements(operand, "").iter().any(|(element, _)| dates::is_date(element.value()))
 }
 
 /// The elements of an array in the filter, with their pointers.

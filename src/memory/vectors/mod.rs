@@ -1,8 +1,9 @@
 //! The same search for vector columns in anybody's tables. It reads as the caller, whose rights and
-//! policies hold; of a table with partitions or children, each of them (`parts`).
+//! policies hold; of a table with partitions or children, each of them (`parts`). What words find beside is `hybrid`.
 
 mod api;
 pub(crate) mod filter;
+mod hybrid;
 mod parts;
 pub(crate) mod relation;
 mod rows;
@@ -11,30 +12,39 @@ pub(crate) use rows::kept;
 
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::gather::pool;
 use super::nearest::{self, Keys, Near, Plan, RowsOf, Search, Target};
+use super::score::Fusion;
 use super::space::{Vectors, rows_of};
 use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::quote;
 use crate::pg::query::Parameters;
 use crate::pgvector::Metric;
+use hybrid::{Compared, Words};
 use parts::Part;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use relation::{Column, Relation};
-use rows::{Found, KEY, WHOLE_KEY, whole_rows};
+use rows::{Found, KEY, Ranked, WHOLE_KEY, whole_rows};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What a caller asked for.
+/// What a caller asked for: an embedding, words, or both.
 struct Request {
     relation: pg_sys::Oid,
     column: String,
-    embedding: Embedding,
+    embedding: Option<Embedding>,
     max_rows: usize,
     /// A `jsonb` behind its length word; None where all rows count.
     filter: Option<Vec<u8>>,
     metric: Metric,
     min_similarity: Option<f64>,
+    /// The columns that rows are shown with; None is those that somebody reads.
+    columns: Option<Vec<String>>,
+    query_text: Option<String>,
+    words_column: Option<String>,
+    language: String,
+    fusion: Fusion,
 }
 
 /// The rows lie in the given memory.
@@ -46,53 +56,109 @@ fn run(
     let relation = Relation::find(client, request.relation, request.filter.is_some())?;
     let Relation { table, has_parts, .. } = &relation;
     let vector = relation.vector(&request.column)?;
+    let shown = relation.shown(request.columns.as_deref())?;
+    let words_column = match (&request.words_column, &request.query_text) {
+        (None, None) => None,
+        (name, _) => Some(relation.words(name.as_deref())?),
+    };
     let dimensions = usize::try_from(vector.modifier).ok();
-    check(request, table, dimensions)?;
     let mut parameters = Parameters::default();
-    let (mut conditions, mut call_functions) = (Vec::new(), false);
+    let (mut filtered, mut call_functions) = (Vec::new(), false);
     if let Some(filter) = &request.filter {
         let filter = filter::conditions(filter, &relation, &mut parameters)?;
-        (conditions, call_functions) = (filter.all, filter.call_functions);
+        (filtered, call_functions) = (filter.all, filter.call_functions);
     }
-    let name = quote(&request.column);
-    conditions.push(format!("e.{name} IS NOT NULL"));
-    if dimensions.is_none() {
-        conditions.push(format!(
-            "{}.vector_dims(e.{name}) = {}",
-            quote(&vector.schema),
-            request.embedding.dimensions()
-        ));
-    }
-    let conditions = conditions.join(" AND ");
-    let query = parameters.stored(vector.type_oid, &request.embedding.stored());
-    let within = Within { request, vector, parameters: &parameters, query: &query };
-    let parts = if *has_parts && !relation.is_secured {
-        let query = format!("SELECT e.* FROM {table} AS e WHERE {conditions}");
-        let parts = parts::find(client, table, &query, &parameters)?;
-        parts.filter(|parts| !call_functions || parts.iter().all(|part| part.owner.is_none()))
-    } else {
-        None
-    };
-    let (mut near, plan) = match parts {
-        Some(parts) => within.parts(client, parts, &conditions),
-        None => {
-            let whole = relation.as_part();
-            within.search(&whole, table, &conditions, *has_parts, |search| match has_parts {
-                true => (search.compare_scope(client), Plan::Exact),
-                false => search.run(client),
-            })
+    let (mut near, mut plan, mut compared) = (Vec::new(), Plan::Text, None);
+    if let Some(embedding) = &request.embedding {
+        check(request, embedding, table, dimensions)?;
+        let name = quote(&request.column);
+        let mut has_vector = format!("e.{name} IS NOT NULL");
+        if dimensions.is_none() {
+            has_vector.push_str(&format!(
+                " AND {}.vector_dims(e.{name}) = {}",
+                quote(&vector.schema),
+                embedding.dimensions()
+            ));
         }
-    };
-    if let Some(least) = request.min_similarity {
-        near.retain(|near| request.metric.similarity(near.distance) >= least);
+        let mut conditions = filtered.clone();
+        conditions.push(has_vector.clone());
+        let conditions = conditions.join(" AND ");
+        let query = parameters.stored(vector.type_oid, &embedding.stored());
+        let by_similarity_alone = request.query_text.is_none();
+        let wanted = pool(request.max_rows, by_similarity_alone);
+        let within =
+            Within { request, embedding, vector, wanted, parameters: &parameters, query: &query };
+        let parts = if *has_parts && !relation.is_secured {
+            let query = format!("SELECT e.* FROM {table} AS e WHERE {conditions}");
+            let parts = parts::find(client, table, &query, &parameters)?;
+            parts.filter(|parts| !call_functions || parts.iter().all(|part| part.owner.is_none()))
+        } else {
+            None
+        };
+        (near, plan) = match parts {
+            Some(parts) => within.parts(client, parts, &conditions),
+            None => {
+                let whole = relation.as_part();
+                within.search(&whole, table, &conditions, *has_parts, |search| match has_parts {
+                    true => (search.compare_scope(client), Plan::Exact),
+                    false => search.run(client),
+                })
+            }
+        };
+        if let Some(least) = request.min_similarity {
+            near.retain(|near| request.metric.similarity(near.distance) >= least);
+        }
+        let operator = request.metric.operator(&vector.schema);
+        compared = Some(Compared {
+            metric: request.metric,
+            distance: format!("(e.{name} {operator} {query})"),
+            condition: has_vector,
+            least: request.min_similarity,
+        });
     }
-    Ok((whole_rows(client, table, *has_parts, near, memory), plan))
+    let mut ranked = match (&request.query_text, words_column) {
+        (Some(text), Some(column)) => {
+            let conditions = match filtered.is_empty() {
+                true => "true".to_owned(),
+                false => filtered.join(" AND "),
+            };
+            let words = Words {
+                relation: &relation,
+                column,
+                text,
+                language: &request.language,
+                conditions: &conditions,
+                pool: pool(request.max_rows, false),
+            };
+            let fusion = request.fusion;
+            hybrid::rank(client, &words, &near, compared.as_ref(), fusion, &mut parameters)
+        }
+        _ => near.into_iter().enumerate().map(|near| by_distance(near, request.metric)).collect(),
+    };
+    ranked.truncate(request.max_rows);
+    Ok((whole_rows(client, table, *has_parts, ranked, &shown, memory), plan))
+}
+
+/// What an embedding alone has found.
+fn by_distance((at, near): (usize, Near<()>), metric: Metric) -> Ranked {
+    let similarity = metric.similarity(near.distance);
+    Ranked {
+        key: near.key,
+        score: if similarity.is_nan() { 0.0 } else { similarity.clamp(0.0, 1.0) },
+        distance: Some(near.distance),
+        similarity: Some(similarity),
+        vector_rank: Some(at as i32 + 1),
+        text_rank: None,
+    }
 }
 
 /// A search within one table or several.
 struct Within<'s> {
     request: &'s Request,
+    embedding: &'s Embedding,
     vector: &'s Column,
+    /// How many rows are looked for.
+    wanted: usize,
     parameters: &'s Parameters,
     query: &'s str,
 }
@@ -112,7 +178,7 @@ impl Within<'_> {
             let only = format!("ONLY {}", part.table);
             let (found, how) =
                 self.search(&part, &only, conditions, false, |search| search.run(client));
-            near = nearest::merge(near, found, self.request.max_rows);
+            near = nearest::merge(near, found, self.wanted);
             plan = plan.max(how);
         }
         (near, plan)
@@ -132,7 +198,7 @@ impl Within<'_> {
         let rows = match several {
             true => 0.0,
             false => {
-                let dimensions = request.embedding.dimensions();
+                let dimensions = self.embedding.dimensions();
                 rows_of(part.relation, part.rows, part.pages, dimensions)
             }
         };
@@ -141,10 +207,12 @@ impl Within<'_> {
             relation: part.relation,
             column: request.column.clone(),
             metric: request.metric,
-            dimensions: request.embedding.dimensions(),
+            dimensions: self.embedding.dimensions(),
             // One that was made on the whole need not be the choice of the part's owner.
             plain_indexes_only: part.owner.is_some(),
             rows,
+            // Nobody but the session says how wide: `hnsw.ef_search`, `ivfflat.probes`.
+            search_width: None,
             vector_schema: self.vector.schema.clone(),
             vector_type: self.vector.type_oid,
             vector_array_type: self.vector.array_oid,
@@ -158,7 +226,7 @@ impl Within<'_> {
             target: &target,
             parameters: self.parameters,
             query: self.query,
-            wanted: request.max_rows,
+            wanted: self.wanted,
             certain: request.max_rows,
             least: request.min_similarity,
             is_diverse: false,
@@ -172,13 +240,18 @@ impl Within<'_> {
     }
 }
 
-fn check(request: &Request, table: &str, dimensions: Option<usize>) -> Result<(), MemoryError> {
+fn check(
+    request: &Request,
+    embedding: &Embedding,
+    table: &str,
+    dimensions: Option<usize>,
+) -> Result<(), MemoryError> {
     let place = format!("{table}.{}", quote(&request.column));
-    let given = request.embedding.dimensions();
+    let given = embedding.dimensions();
     if let Some(expected) = dimensions.filter(|expected| *expected != given) {
         return Err(MemoryError::Dimensions { place, model: None, expected, given });
     }
-    if request.metric == Metric::Cosine && request.embedding.is_zero() {
+    if request.metric == Metric::Cosine && embedding.is_zero() {
         return Err(MemoryError::ZeroVector { place: "cosine".to_owned() });
     }
     Ok(())

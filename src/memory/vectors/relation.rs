@@ -1,6 +1,7 @@
 //! What the catalog says of a table that is searched.
 
 use super::parts::Part;
+use crate::ident::quote;
 use crate::memory::error::MemoryError;
 use crate::pg::plan::Statement;
 use crate::pg::relation::table_name;
@@ -24,7 +25,11 @@ thread_local! {
                   JOIN pg_catalog.pg_namespace AS s ON s.oid = o.oprnamespace
                   WHERE p.amopfamily = k.opcfamily AND p.amoplefttype = k.opcintype
                     AND p.amoprighttype = k.opcintype AND p.amopstrategy BETWEEN 1 AND 5),
-                 b.typarray
+                 b.typarray,
+                 EXISTS (SELECT FROM pg_catalog.pg_depend AS d
+                         JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid AND e.extname = 'vector'
+                         WHERE d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = b.oid
+                           AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'e')
           FROM pg_catalog.pg_attribute AS a
           JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
           JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -73,6 +78,8 @@ pub(super) struct Column {
     /// The schema of its type.
     pub(super) schema: String,
     pub(super) is_vector: bool,
+    /// What searches are made of, and nobody reads: vectors of any type of pgvector, and words.
+    is_for_searches: bool,
     /// The type, of a domain the one that it is over.
     pub(super) type_oid: pg_sys::Oid,
     pub(super) array_oid: pg_sys::Oid,
@@ -153,6 +160,36 @@ impl Relation {
         })
     }
 
+    /// The column of words of that name; without a name, the only one.
+    pub(super) fn words(&self, name: Option<&str>) -> Result<&Column, MemoryError> {
+        let words = self.columns.iter().filter(|column| column.type_oid == pg_sys::TSVECTOROID);
+        let known = || words.clone().map(|column| column.name.clone()).collect();
+        let table = || self.table.clone();
+        match name {
+            Some(name) => words.clone().find(|column| column.name == name).ok_or_else(|| {
+                MemoryError::NotWords { table: table(), column: name.to_owned(), known: known() }
+            }),
+            None => match words.clone().collect::<Vec<_>>().as_slice() {
+                [only] => Ok(only),
+                _ => Err(MemoryError::WhichWords { table: table(), known: known() }),
+            },
+        }
+    }
+
+    /// The columns that a row is shown with: those that are named, otherwise those that somebody reads.
+    pub(super) fn shown(&self, names: Option<&[String]>) -> Result<Vec<&Column>, MemoryError> {
+        let Some(names) = names else {
+            return Ok(self.columns.iter().filter(|column| !column.is_for_searches).collect());
+        };
+        let is_there = |name: &&String| self.columns.iter().any(|column| column.name == **name);
+        let missing: Vec<String> =
+            names.iter().filter(|name| !is_there(name)).map(|name| quote(name)).collect();
+        if !missing.is_empty() {
+            return Err(MemoryError::NoColumns { table: self.table.clone(), columns: missing });
+        }
+        Ok(self.columns.iter().filter(|column| names.contains(&column.name)).collect())
+    }
+
     /// As one that is searched as a whole, by the caller.
     pub(super) fn as_part(&self) -> Part {
         let Self { oid, table, rows, pages, .. } = self;
@@ -163,7 +200,7 @@ impl Relation {
 fn columns(client: &mut SpiClient<'_>, relation: pg_sys::Oid, is_filtered: bool) -> Vec<Column> {
     let parameters = [Some(relation.into()), Some(is_filtered.into())];
     let rows = COLUMNS.with(|statement| statement.run(client, &parameters));
-    rows.iter::<10>()
+    rows.iter::<11>()
         .filter_map(|row| {
             let type_oid = row.oid(4)?;
             let operators: Option<[String; 5]> = row.array::<&str>(8).and_then(|operators| {
@@ -176,6 +213,7 @@ fn columns(client: &mut SpiClient<'_>, relation: pg_sys::Oid, is_filtered: bool)
                 modifier: row.integer(1)?,
                 schema: row.text(2)?.to_owned(),
                 is_vector: row.boolean(3)?,
+                is_for_searches: row.boolean(10)? || type_oid == pg_sys::TSVECTOROID,
                 type_oid,
                 array_oid: row.oid(9)?,
                 type_name: row.text(6)?.to_owned(),

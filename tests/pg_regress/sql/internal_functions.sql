@@ -26,6 +26,7 @@ INSERT INTO c_calls VALUES
     ('search_memories', 'word_score', NULL, NULL),
     ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
+    ('search_vectors', 'word_score', NULL, NULL),
     ('track', 'make_feed_triggers', 'tracked_tables', 'UPDATE'),
     -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
     ('track', 'tell_feed', 'tracked_tables', 'UPDATE'),

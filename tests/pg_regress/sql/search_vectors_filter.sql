@@ -6,7 +6,8 @@ CREATE TYPE part AS ENUM ('head', 'body', 'tail');
 CREATE DOMAIN code AS integer CHECK (VALUE < 100);
 CREATE TABLE items (
     id integer PRIMARY KEY, n smallint, big bigint, x numeric, f double precision, ok boolean, t text COLLATE "C", v varchar(9) COLLATE "C", part part,
-    day date, code code, u uuid, meta jsonb, plain json, tags text[], numbers integer[], "a.b" text COLLATE "C", "it's $1" integer, embedding vector(2));
+    day date, code code, u uuid, meta jsonb, plain json, tags text[], numbers integer[], "a.b" text COLLATE "C", "it's $1" integer, embedding vector(2),
+    moment timestamptz, local timestamp);
 INSERT INTO items
 SELECT i, nullif(i % 7, 6), nullif(9007199254740990 + i % 5, 9007199254740990), nullif(i % 6, 5) / 4.0, nullif(i % 5, 4) * 0.1, nullif(i % 3, 2) = 1,
     (ARRAY['a', 'b', 'B', '', 'é', NULL])[1 + i % 6], (ARRAY['x', 'x ', 'y', NULL])[1 + i % 4], (ARRAY['head', 'body', NULL])[1 + i % 3]::part,
@@ -14,11 +15,13 @@ SELECT i, nullif(i % 7, 6), nullif(9007199254740990 + i % 5, 9007199254740990), 
     (ARRAY['{"a": 1, "b": {"c": "x"}}', '{"a": [1, 2, "x"], "b": [{"c": "x"}, {"c": 2}]}', '{"a": null}', '{}', '[1, {"a": 1}]', '"a"', 'null', NULL])[1 + i % 8]::jsonb,
     (ARRAY['{"a": 1}', '{"a": "x", "b": 2}', NULL])[1 + i % 3]::json,
     (ARRAY['{a,b}', '{b,NULL}', '{}', '{{a,b},{b,c}}', NULL])[1 + i % 5]::text[], (ARRAY['{1,2}', '{2}', '{}', NULL])[1 + i % 4]::integer[],
-    (ARRAY['a', 'b', NULL])[1 + i % 3], nullif(i % 4, 3), ARRAY[cos(i / 500.0), sin(i / 500.0)]::real[]::vector
+    (ARRAY['a', 'b', NULL])[1 + i % 3], nullif(i % 4, 3), ARRAY[cos(i / 500.0), sin(i / 500.0)]::real[]::vector,
+    (ARRAY['2025-01-01T00:00:00Z', '2025-01-01T12:00:00Z', '2025-01-02T00:00:00.000001Z', 'infinity', NULL])[1 + i % 5]::timestamptz,
+    (ARRAY['2025-01-01T00:00:00', '2025-01-01T12:00:00', '2025-01-03', NULL])[1 + i % 4]::timestamp
 FROM generate_series(1, 240) AS i;
 ANALYZE items;
 
--- 500 filters, made by a hash of their number: of columns, places in documents, and operators, with $and, $or, $nor and $not.
+-- 700 filters, made by a hash of their number: of columns, places in documents, and operators, with $and, $or, $nor and $not.
 CREATE FUNCTION pick(seed text, VARIADIC choices text[]) RETURNS text LANGUAGE sql AS
 'SELECT choices[1 + ((hashtextextended(seed, 1) & 1048575) % cardinality(choices))::integer]';
 CREATE FUNCTION operand(seed text, of text) RETURNS jsonb LANGUAGE sql AS $$
@@ -30,29 +33,39 @@ CREATE FUNCTION operand(seed text, of text) RETURNS jsonb LANGUAGE sql AS $$
         WHEN 'p' THEN pick(seed, '"head"', '"body"', '"tail"')
         WHEN 'd' THEN pick(seed, '"2025-01-01"', '"2025-01-02"', '"2025-01-03"', '"2024-12-31"')
         WHEN 'u' THEN pick(seed, '"10000000-0000-0000-0000-000000000000"', '"20000000-0000-0000-0000-000000000000"')
+        WHEN 'w' THEN jsonb_build_object('$date', pick(seed, '2025-01-01', '2025-01-01T12:00:00Z', '2025-01-02', '2025-01-02T01:00:00+01:00', '2024-12-31T19:00:00-05:00', '2025-01-03 00:00', 'infinity'))::text
         ELSE pick(seed, '1', '2', '"x"', '"a"', '"b"', '[1, 2]', '["b", null]', '{"a": 1}', '{"c": "x"}', '[]', '{}', 'true') END END::jsonb
+$$;
+CREATE FUNCTION bound(of text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT CASE of WHEN 'n' THEN '2' WHEN 'x' THEN '0.5' WHEN 'b' THEN 'true' WHEN 't' THEN '"a"' WHEN 'p' THEN '"body"' WHEN 'd' THEN '"2025-01-02"'
+        WHEN 'u' THEN '"10000000-0000-0000-0000-000000000001"' WHEN 'w' THEN '{"$date": "2025-01-01"}' ELSE '1' END::jsonb
 $$;
 CREATE FUNCTION test(seed text, of text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT CASE operator
         WHEN '$in' THEN jsonb_build_object('$in', jsonb_build_array(operand(seed || 1, of), operand(seed || 2, of)))
         WHEN '$nin' THEN jsonb_build_object('$nin', jsonb_build_array(operand(seed || 1, of), operand(seed || 2, of)))
         WHEN '$all' THEN jsonb_build_object('$all', jsonb_build_array(operand(seed || 1, of)))
+        WHEN '$between' THEN jsonb_build_object('$between', CASE
+            WHEN jsonb_typeof(operand(seed || 1, of)) IN ('null', 'array') OR jsonb_typeof(operand(seed || 1, of)) <> jsonb_typeof(operand(seed || 2, of))
+                OR of = 'j' AND jsonb_typeof(operand(seed || 1, of)) = 'object' OR of = 'p'
+            THEN jsonb_build_array(bound(of), bound(of)) ELSE jsonb_build_array(operand(seed || 1, of), operand(seed || 2, of)) END)
+        WHEN '$like' THEN CASE WHEN of IN ('t', 'j', 'd', 'u') THEN jsonb_build_object(pick(seed || 3, '$like', '$ilike'), pick(seed, '%', 'B', 'b%', '_', '%x', 'x_', '2025%', '%-02', '', 'É', '%0'))
+            ELSE jsonb_build_object('$ne', operand(seed || 1, of)) END
         WHEN '$exists' THEN jsonb_build_object('$exists', pick(seed, 'true', 'false')::jsonb)
         WHEN '$not' THEN jsonb_build_object('$not', jsonb_build_object('$eq', operand(seed || 1, of)))
         WHEN '$regex' THEN CASE WHEN of IN ('t', 'j') THEN '{"$regex": "^B", "$options": "i"}' ELSE jsonb_build_object('$ne', operand(seed || 1, of)) END
         WHEN '=' THEN operand(seed || 1, of)
-        ELSE jsonb_build_object(operator, CASE WHEN operator IN ('$gt', '$gte', '$lt', '$lte') AND jsonb_typeof(operand(seed || 1, of)) IN ('null', 'object', 'array')
-            THEN CASE of WHEN 'n' THEN '2' WHEN 'x' THEN '0.5' WHEN 'b' THEN 'true' WHEN 't' THEN '"a"' WHEN 'p' THEN '"body"' WHEN 'd' THEN '"2025-01-02"'
-                WHEN 'u' THEN '"10000000-0000-0000-0000-000000000001"' ELSE '1' END::jsonb ELSE operand(seed || 1, of) END) END
-    FROM (SELECT pick(seed, '=', '=', '$eq', '$ne', '$gt', '$gte', '$lt', '$lte', '$in', '$in', '$nin', '$all', '$exists', '$contains', '$not', '$regex') AS operator) AS o
+        ELSE jsonb_build_object(operator, CASE WHEN operator IN ('$gt', '$gte', '$lt', '$lte') AND (jsonb_typeof(operand(seed || 1, of)) IN ('null', 'array') OR of <> 'w' AND jsonb_typeof(operand(seed || 1, of)) = 'object')
+            THEN bound(of) ELSE operand(seed || 1, of) END) END
+    FROM (SELECT pick(seed, '=', '=', '$eq', '$ne', '$gt', '$gte', '$lt', '$lte', '$between', '$between', '$like', '$in', '$in', '$nin', '$all', '$exists', '$contains', '$not', '$regex') AS operator) AS o
 $$;
 CREATE FUNCTION field(seed text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT CASE WHEN place = 'a.b' THEN jsonb_build_array(jsonb_build_object('op', pick(seed, '$eq', '$ne', '$lt'), 'path', '{a.b}'::text[], 'value', '"b"'::jsonb))
         -- The order of an enum is its own, and not that of its names.
         ELSE jsonb_build_object(place, CASE WHEN of = 'p' THEN jsonb_build_object(pick(seed, '$eq', '$ne', '$contains'), operand(seed, of)) ELSE test(seed || place, of) END) END
-    FROM (SELECT * FROM (VALUES ('id', 'n'), ('n', 'n'), ('big', 'n'), ('x', 'x'), ('f', 'x'), ('ok', 'b'), ('t', 't'), ('v', 't'), ('part', 'p'), ('day', 'd'), ('code', 'n'), ('u', 'u'),
+    FROM (SELECT * FROM (VALUES ('id', 'n'), ('n', 'n'), ('big', 'n'), ('x', 'x'), ('f', 'x'), ('ok', 'b'), ('t', 't'), ('v', 't'), ('part', 'p'), ('day', 'd'), ('day', 'w'), ('moment', 'w'), ('local', 'w'), ('t', 'w'), ('code', 'n'), ('u', 'u'),
             ('meta', 'j'), ('meta.a', 'j'), ('meta.b.c', 'j'), ('meta.1.a', 'j'), ('plain.a', 'j'), ('plain', 'j'), ('tags', 'j'), ('tags.0', 'j'), ('numbers', 'j'), ('a.b', 't'), ('it''s $1', 'n')) AS p (place, of)
-          ORDER BY hashtextextended(seed || place, 2) LIMIT 1) AS p
+          ORDER BY hashtextextended(seed || place || of, 2) LIMIT 1) AS p
 $$;
 CREATE FUNCTION made(i integer) RETURNS jsonb LANGUAGE sql AS $$
     SELECT CASE pick(i || 'shape', 'one', 'one', 'two', 'and', 'or', 'nor', 'not')
@@ -62,7 +75,7 @@ CREATE FUNCTION made(i integer) RETURNS jsonb LANGUAGE sql AS $$
         WHEN 'nor' THEN jsonb_build_object('$nor', jsonb_build_array(field(i || 'a'), field(i || 'b')), '$not', field(i || 'c'))
         ELSE jsonb_build_object('$not', jsonb_build_object('$or', jsonb_build_array(field(i || 'a'), jsonb_build_object('$not', field(i || 'b'))))) END
 $$;
-CREATE TEMP TABLE filters AS SELECT i, made(i) AS filter FROM generate_series(1, 500) AS i;
+CREATE TEMP TABLE filters AS SELECT i, made(i) AS filter FROM generate_series(1, 700) AS i;
 CREATE TEMP TABLE compared AS
 SELECT f.filter, ARRAY(SELECT s.document -> 'id' FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, f.filter) AS s ORDER BY 1) AS found,
     ARRAY(SELECT to_jsonb(m.id) FROM items AS m WHERE kepler.json_matches(to_jsonb(m), f.filter) ORDER BY 1) AS meant
@@ -90,7 +103,13 @@ SELECT document -> 'id' AS id FROM kepler.search_vectors('items', 'embedding', '
 SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, '{"x": {"$gt": 1e-400, "$lt": 1e400}, "id": {"$lt": 1e400}}');
 SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, '{"x": {"$in": [0.25, 1e400]}, "big": {"$ne": 1e30}}');
 
+-- A time may be written as one: then it is compared with texts that are times, too, and with nothing else.
+ALTER TABLE items ADD said text;
+UPDATE items SET said = (ARRAY['2025-01-01T13:00:00+01:00', 'Wed, 01 Jan 2025 12:00:00 GMT', '2025-01-01', 'noon'])[1 + id % 4];
+SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, '{"said": {"$date": "2025-01-01T12:00:00Z"}}');
+SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', 1000, '{"at": {"$between": [{"$date": "2025-01-01T13:00:00Z"}, {"$date": "2025-01-01T16:00:00+01:00"}]}}');
 -- All that is wrong is told, by its place.
+SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', filter => '{"n": {"$gt": {"$date": "2025-01-01"}}, "ok": {"$like": "t%"}, "day": {"$lt": {"$date": "soon"}}, "x": {"$between": [1, "2"]}, "at": {"$between": ["noon", "2025-01-01"]}, "t": {"$like": "a\\"}}');
 SELECT count(*) FROM kepler.search_vectors('items', 'embedding', '[1, 0]', filter => '{"nope": 1, "n": "1", "t": {"$in": ["a", 2, ["b"]]}, "ok": 0, "day": "someday", "u": {"$gt": "x"}, "part": "foot",
     "$or": [{"x": {"$lt": "1"}}, {"id.a": 1}, {"f": 1e400}], "n~/": {"$gt": 1}, "big": {"$size": 1, "$regex": "1"}}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
@@ -124,6 +143,11 @@ SELECT * FROM pg_temp.searched('{"at": {"$gte": "2025-01-02T00:00:00Z", "$lt": "
 SELECT * FROM pg_temp.searched('{"meta.key": "k7"}');
 SELECT * FROM pg_temp.searched('{"meta": {"$contains": {"key": "k7"}}}');
 SELECT * FROM pg_temp.searched('{"$or": [{"site": "site7"}, {"at": {"$lt": "2025-01-01T00:10:00Z"}}]}');
+SELECT * FROM pg_temp.searched('{"at": {"$between": [{"$date": "2025-01-02"}, {"$date": "2025-01-02T00:29:00Z"}]}}');
+-- One for patterns serves those that say how a text begins.
+DROP INDEX pages_site;
+CREATE INDEX pages_site ON pages (site text_pattern_ops);
+SELECT * FROM pg_temp.searched('{"site": {"$like": "site99_"}}');
 ROLLBACK;
 
 -- A part that is read as its owner calls no functions: where a filter needs one, the whole is read as the caller.
