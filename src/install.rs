@@ -108,6 +108,21 @@ const MIGRATIONS: &[Migration] = &[
         name: "0019_entry_tables",
         sql: include_str!("../sql/schema/0019_entry_tables.sql"),
     },
+    Migration {
+        version: 20,
+        name: "0020_languages",
+        sql: include_str!("../sql/schema/0020_languages.sql"),
+    },
+    Migration {
+        version: 21,
+        name: "0021_memory_store",
+        sql: include_str!("../sql/schema/0021_memory_store.sql"),
+    },
+    Migration {
+        version: 22,
+        name: "0022_search_width",
+        sql: include_str!("../sql/schema/0022_search_width.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

@@ -27,7 +27,7 @@ INSERT INTO parts VALUES
 (9, 'Memory', 'What agents remember, and how they find it.',
     '{remember,remember_many,search_memories,last_search,touch_memories,forget,end_memories,expire_memories,memory_history}'),
 (10, 'Embeddings', 'Spaces for the embeddings of each model, their indexes, and searches in other tables.',
-    '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,search_vectors}'),
+    '{create_embedding_space,pending_memory_embeddings,set_memory_embeddings,pending_message_embeddings,set_message_embeddings,activate_embedding_space,retire_embedding_space,drop_embedding_space,index_advice,recall_check,set_search_width,search_vectors}'),
 (11, 'Sync runs', 'What a connector lists, and what becomes of that which it does not.',
     '{begin_sync,checkpoint_sync,merge_inbox,merge_inbox_batch,resume_sync,finish_sync,sweep_sync,abort_sync,abandon_syncs}'),
 (12, 'Change feed', 'Which rows changed, for consumers that miss none.',

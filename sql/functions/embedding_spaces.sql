@@ -283,6 +283,26 @@ BEGIN
 END
 $$;
 
+-- How many candidates the searches of a space take from an index. NULL: the default.
+CREATE FUNCTION kepler.set_search_width(space text, candidates integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('space', space);
+    IF candidates NOT BETWEEN 10 AND 1000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "candidates" must be between 10 and 1000, not %s', candidates),
+            HINT = 'NULL stands for the default.';
+    END IF;
+    PERFORM kepler_internal.require_space(space, false);
+    UPDATE kepler.embedding_spaces AS s SET search_width = candidates
+    WHERE s.name = space AND s.search_width IS DISTINCT FROM candidates;
+END
+$$;
+
 -- Fails unless a space may be dropped.
 CREATE FUNCTION kepler_internal.require_retired_space(space text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

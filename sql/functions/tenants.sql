@@ -313,7 +313,7 @@ BEGIN
         UNION ALL
         SELECT * FROM (
             SELECT jsonb_build_object('embedding_space', jsonb_build_object('name', s.name, 'model', s.model,
-                'dimensions', s.dimensions, 'metric', s.metric, 'status', s.status))::text
+                'dimensions', s.dimensions, 'metric', s.metric, 'status', s.status, 'search_width', s.search_width))::text
             FROM kepler.embedding_spaces AS s
             WHERE s.name = (SELECT w.embedding_space FROM kepler.workspaces AS w WHERE w.id = workspace_id)
                 OR EXISTS (SELECT FROM jsonb_array_elements(tables) AS t

@@ -51,6 +51,9 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM kepler.create_embedding_space(definition ->> 'name', (definition ->> 'dimensions')::integer,
             definition ->> 'model', definition ->> 'metric');
+        IF definition ->> 'search_width' IS NOT NULL THEN
+            PERFORM kepler.set_search_width(definition ->> 'name', (definition ->> 'search_width')::integer);
+        END IF;
     ELSIF (existing.model, existing.dimensions, existing.metric)
         IS DISTINCT FROM (definition ->> 'model', (definition ->> 'dimensions')::integer, definition ->> 'metric')
     THEN

@@ -7,7 +7,7 @@
 
 use super::embedded::Embedded;
 use super::gather::Question;
-use super::nearest::OfScopes;
+use super::nearest::LargeScopes;
 use super::scope::Conditions;
 use super::word_score::Sought;
 use crate::pg::plan::Statement;
@@ -42,7 +42,7 @@ thread_local! {
         &[pg_sys::OIDOID],
     ) };
     /// Whether a workspace has more than a few rows.
-    static MANY: OfScopes<bool> = OfScopes::default();
+    static MANY: LargeScopes = LargeScopes::default();
     static FEW_MEMORIES: Statement = const { Statement::new(
         c"SELECT m.text_search FROM kepler.memories AS m WHERE m.workspace_id = $1 LIMIT 301",
         &[pg_sys::TEXTOID],
@@ -75,6 +75,8 @@ pub(super) struct Word {
     pub(super) text: String,
     pub(super) times: u16,
     pub(super) rows: f64,
+    /// How many rows of all workspaces hold it, where the index has told that these are few.
+    pub(super) of_all: Option<usize>,
 }
 
 /// Weighs the words of a question, and puts the rarest first.
@@ -117,7 +119,7 @@ fn told(client: &mut SpiClient<'_>, question: &Question<'_>, words: &mut [Word])
         if rows.count() <= FEW {
             return Some(look(&rows, words));
         }
-        MANY.with(|known| known.set(scope, true));
+        MANY.with(|known| known.set(scope, ()));
     }
     let rows = from_index(client, question, relation, words)?;
     let some = some.with(|some| some.run_in_snapshot(client, &[Some(workspace.datum())]));
@@ -138,8 +140,10 @@ fn from_index(
     let Ok(index) = INDEXES.with(|known| known.find(relation.to_u32(), look_up));
     let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
     let counts = postings::count(index?, &format!(" {}", question.workspace_id), &texts)?;
-    for (word, rows) in words.iter_mut().zip(counts.of_words) {
-        word.rows = rows;
+    for (word, (rows, of_all)) in
+        words.iter_mut().zip(counts.of_words.into_iter().zip(counts.of_all))
+    {
+        (word.rows, word.of_all) = (rows, of_all);
     }
     Some(counts.rows)
 }

@@ -32,6 +32,8 @@ pub(crate) struct Vectors {
     pub(crate) plain_indexes_only: bool,
     /// Rows of the table, as far as is known.
     pub(crate) rows: f64,
+    /// Candidates that a look into an index takes, where somebody has set how many.
+    pub(crate) search_width: Option<usize>,
     /// The schema of pgvector, and its type.
     pub(crate) vector_schema: String,
     pub(crate) vector_type: pg_sys::Oid,
@@ -60,11 +62,12 @@ struct Listed {
     metric: Metric,
     memories: Option<String>,
     messages: Option<String>,
+    search_width: Option<usize>,
 }
 
 impl Listed {
     fn read(rows: &Rows<'_>) -> Option<Self> {
-        let row = rows.iter::<7>().next()?;
+        let row = rows.iter::<8>().next()?;
         Some(Self {
             name: row.text(0)?.to_owned(),
             model: row.text(1)?.to_owned(),
@@ -73,6 +76,7 @@ impl Listed {
             metric: Metric::from_name(row.text(3)?)?,
             memories: row.text(5).map(str::to_owned),
             messages: row.text(6).map(str::to_owned),
+            search_width: row.integer(7).and_then(|width| usize::try_from(width).ok()),
         })
     }
 }
@@ -137,15 +141,18 @@ thread_local! {
     static PLACES: UntilChanged<String, Place> = UntilChanged::default();
     static LISTED: UntilWritten<Option<String>, Listed> = UntilWritten::of(&[c"embedding_spaces"]);
 
+    // Tables of an older version, whose functions this library serves, have no width.
     static NAMED: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.status::text,
-                 s.memory_table_name, s.message_table_name
+                 s.memory_table_name, s.message_table_name,
+                 (pg_catalog.to_jsonb(s) ->> 'search_width')::pg_catalog.int4
           FROM kepler.embedding_spaces AS s WHERE s.name = $1",
         &[pg_sys::TEXTOID],
     ) };
     static OLDEST: Statement = const { Statement::new(
         c"SELECT s.name, s.model, s.dimensions, s.metric::text, s.status::text,
-                 s.memory_table_name, s.message_table_name
+                 s.memory_table_name, s.message_table_name,
+                 (pg_catalog.to_jsonb(s) ->> 'search_width')::pg_catalog.int4
           FROM kepler.embedding_spaces AS s WHERE s.status = 'ACTIVE'
           ORDER BY s.created_at, s.name LIMIT 1",
         &[],
@@ -252,15 +259,15 @@ impl Space {
             Ok::<_, Error>(Listed::read(&rows))
         };
         let found = LISTED.with(|known| known.find(None, name.map(str::to_owned), look_up))?;
-        let found = found.and_then(|listed| {
-            let Listed { name, model, active, dimensions, metric, memories, messages } = listed;
+        let found = found.and_then(|mut listed| {
             let table = match embedded {
-                Embedded::Memories => memories?,
-                Embedded::Messages => messages?,
+                Embedded::Memories => listed.memories.take()?,
+                Embedded::Messages => listed.messages.take()?,
             };
-            Some((name, model, active, dimensions, metric, table))
+            Some((listed, table))
         });
-        let found = found.map(|(name, model, active, dimensions, metric, table)| {
+        let found = found.map(|(listed, table)| {
+            let Listed { name, model, active, dimensions, metric, search_width, .. } = listed;
             let Some(place) = Place::find(client, &table) else {
                 return Err(MemoryError::TableGone(name));
             };
@@ -273,6 +280,7 @@ impl Space {
                 dimensions,
                 plain_indexes_only: false,
                 rows: rows_of(relation, Some(counted), Some(pages), dimensions),
+                search_width,
                 vector_schema: place.vector_schema,
                 vector_type: place.vector_type,
                 vector_array_type: place.vector_array_type,

@@ -23,7 +23,7 @@ TIMES, MORE = 1.5, 50
 # What changes definitions would make a session plan anew, and what changes all of a user's rows leaves versions that others
 # would pass: it is measured in the new one only, and last.
 DEFINING = """create_embedding_space create_entry_table alter_entry_table drop_embedding_space drop_entry_table
-activate_embedding_space retire_embedding_space purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install uninstall
+activate_embedding_space retire_embedding_space set_search_width purge_entry_table purge_field rename_entry_table restore_entry_table restore_field install uninstall
 apply_blueprint apply_blueprint_online drop_blueprint
 grant_access revoke_access set_enrichment_policy drop_enrichment_policy set_entity_options
 erase_user delete_workspace import_workspace""".split()
@@ -126,7 +126,7 @@ SELECT count(*) FROM runs AS r CROSS JOIN LATERAL kepler.finish_execution(r.exec
 SELECT count(*) FROM public.run AS r CROSS JOIN generate_series(1, ROWS / 100) AS i CROSS JOIN LATERAL kepler.add_execution_steps(r.id, r.token,
     (SELECT jsonb_agg(jsonb_build_object('name', 's')) FROM generate_series(1, 100))) AS s;
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.remember_many((
-    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'user_id', CASE WHEN i % 2 = 0 THEN 'u' END, 'metadata', jsonb_build_object('k', i), 'embedding', jsonb_build_array(1, i)))
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'key', 'k' || i, 'namespace', 'notes/n' || i, 'user_id', CASE WHEN i % 2 = 0 THEN 'u' END, 'metadata', jsonb_build_object('k', i), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)::text) AS r;
 INSERT INTO kepler.conversations (id, user_id) SELECT 'x' || i, 'x' || i FROM generate_series(1, ROWS) AS i;
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk2', 'u');
@@ -141,13 +141,14 @@ INSERT INTO kepler.inbox (sync_run_id, external_id, data) SELECT s.id, i, '{}' F
 INSERT INTO documents SELECT 'x' || i, '{}', format('[1,%s]', i)::vector FROM generate_series(1, ROWS) AS i;
 """
 
-# A tenant of ROWS memories and as many messages; a user has twenty of the memories, and a conversation as many messages. The
+# A tenant of ROWS memories and as many messages; a user has twenty of the memories, and a conversation as many messages. Each
+# namespace has twenty memories. The
 # metadata have a value in every hundredth of them, another one in twenty, and one in all.
 TENANT = r"""
 INSERT INTO kepler.workspaces (id, name) VALUES ('TENANT', 'TENANT');
 SET kepler.workspace_id = 'TENANT';
 SELECT count(*) FROM generate_series(0, ROWS - 1, 500) AS first CROSS JOIN LATERAL kepler.remember_many((
-    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'metadata', jsonb_build_object('k', i % 100, 'r', i / 20, 'all', 1), 'embedding', jsonb_build_array(1, i)))
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'key', 'k' || i, 'namespace', 'docs/d' || i / 20, 'metadata', jsonb_build_object('k', i % 100, 'r', i / 20, 'all', 1), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, ROWS - 1)) AS i)::text) AS r;
 INSERT INTO kepler.users (id, email) VALUES ('u', 'u@example.com');
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
@@ -175,6 +176,18 @@ TENANT_CALLS = {
     "search_messages (words)": "kepler.search_messages('[1, 0]', query_text => 'cup 17')",
     "search_messages (user)": "kepler.search_messages('[1, 0]', user_id => 'u')",
     "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'cup 17', user_id => 'u', filter => '{"k": 3}')""",
+    "search_memories (rare namespace)": "kepler.search_memories('[1, 0]', query_text => 'cup 17', namespace => 'docs/d7')",
+    "list_memories (rare namespace)": "kepler.list_memories(namespace => 'docs/d7', order_by => 'updated_at')",
+    "list_memories (rare filter)": """kepler.list_memories(filter => '{"r": 7}')""",
+    "list_memories (common namespace)": "kepler.list_memories(NULL, namespace => 'docs', max_rows => 10)",
+    "list_memories (user)": "kepler.list_memories('u', order_by => 'updated_at')",
+    "list_memories (keys)": "kepler.list_memories(NULL, order_by => 'key', max_rows => 10)",
+    "count_memories (rare namespace)": "kepler.count_memories(namespace => 'docs/d7')",
+    "get_memories (rare)": "kepler.get_memories(keys => '{k141,k142}', namespace => 'docs/d7', user_id => NULL)",
+    "list_namespaces (rare)": "kepler.list_namespaces('docs/d7')",
+    "list_namespaces (cut)": "kepler.list_namespaces(max_depth => 1)",
+    "remember (key)": "kepler.remember('coffee', key => 'k141', namespace => 'docs/d7')",
+    "forget (keys)": "kepler.forget(keys => '{k142}', namespace => 'docs/d7', user_id => NULL)",
     "remember (dedupe)": "kepler.remember('coffee', '[1, 20]', dedupe => true)",
     "pending_memory_embeddings": "kepler.pending_memory_embeddings('spare', 100)",
     "pending_message_embeddings": "kepler.pending_message_embeddings('spare', 100)",

@@ -1,7 +1,7 @@
 //! How many rows a scope has, as far as it decides anything: nothing is counted further.
 
+use super::scopes::LargeScopes;
 use super::target::RowsOf;
-use super::width::OfScopes;
 use super::{PLANNING, Search};
 use crate::pg::local_settings::LocalSettings;
 use pgrx::spi::SpiClient;
@@ -16,13 +16,13 @@ pub(super) struct AtMost {
 }
 
 thread_local! {
-    /// Whether the keys of a scope give so few vectors.
-    static FEW_KEYS: OfScopes<bool> = OfScopes::default();
+    /// Scopes whose keys give more vectors. That they are few is counted each time: it costs a tenth of comparing them, and they
+    /// may become more.
+    static LARGE: LargeScopes = LargeScopes::default();
 }
 
 impl Search<'_> {
-    /// Whether the keys alone give so few vectors. Of a space a session remembers it for a while: should it have
-    /// changed since, a search takes longer, and finds the same.
+    /// Whether the keys alone give so few vectors.
     pub(super) fn keys_are_few(&self, client: &mut SpiClient<'_>, most: AtMost) -> bool {
         if let RowsOf::SameTable { .. } = self.target.rows {
             // A table of somebody's may be read as a whole, if that is cheap.
@@ -32,14 +32,11 @@ impl Search<'_> {
             return self.parameters.few(client, &keys, most.by_keys).is_some();
         }
         let scope = (self.vectors.relation.to_u32(), self.target.keys.hash, most.by_keys);
-        FEW_KEYS.with(|known| known.get(scope)).unwrap_or_else(|| {
-            let few = self.has_at_most(
-                client,
-                most.by_keys,
-                &self.statements::<()>().count_keys(most.by_keys),
-            );
-            FEW_KEYS.with(|known| known.set(scope, few));
-            few
+        LARGE.with(|large| {
+            large.is_small(scope, || {
+                let count = self.statements::<()>().count_keys(most.by_keys);
+                self.has_at_most(client, most.by_keys, &count)
+            })
         })
     }
 

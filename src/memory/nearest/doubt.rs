@@ -4,37 +4,20 @@
 //! links them with each other, and a search that comes upon them finds no way out: what it gives is one vector, many
 //! times, though others are nearer. It is told by that, and then compared.
 
+use super::Search;
 use super::look::Seen;
 use super::target::{Details, Near};
-use super::{PLANNING, Search};
-use crate::pg::clock::now;
-use crate::pg::local_settings::LocalSettings;
-use crate::pg::relation::blocks;
 use crate::pgvector::Metric;
 use pgrx::spi::SpiClient;
-use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// A look gives at least so many rows to judge it by, and fewer than the second say nothing.
-const JUDGED: usize = 20;
+pub(super) const JUDGED: usize = 20;
 const ENOUGH: usize = 8;
-/// So many rows of a table are sampled, from so many pages at least, and a crowd in a hundred of them is one.
-const SAMPLE: f64 = 300.0;
-const SAMPLED_PAGES: f64 = 30.0;
-const RARE: i64 = 100;
-/// For so long, in microseconds, a sample holds.
-const BELIEVED: i64 = 600_000_000;
-/// A session knows of so many tables.
-const MAX_TABLES: usize = 1_000;
 /// The same vector so often is a crowd.
 const CROWD: usize = 4;
 /// Nothing is nearer.
 const NEAREST: f64 = 1e-6;
-
-thread_local! {
-    /// Whether tables have crowds, and when that was found.
-    static CROWDED: RefCell<HashMap<u32, (i64, bool)>> = RefCell::default();
-}
 
 /// What a search thinks of rows that an index gave.
 pub(super) trait Doubt {
@@ -61,38 +44,6 @@ impl<D> Doubt for Seen<D> {
 }
 
 impl Search<'_> {
-    /// How many rows a look is to give at least, to be judged by, where it has so many candidates.
-    pub(super) fn judged(&self, client: &mut SpiClient<'_>, candidates: usize) -> usize {
-        if self.is_crowded(client) { candidates.max(JUDGED) } else { JUDGED }
-    }
-
-    /// Whether the table has crowds, by a sample.
-    fn is_crowded(&self, client: &mut SpiClient<'_>) -> bool {
-        let relation = self.vectors.relation;
-        let known = CROWDED.with_borrow(|known| known.get(&relation.to_u32()).copied());
-        if let Some((at, crowded)) = known
-            && now() < at.saturating_add(BELIEVED)
-        {
-            return crowded;
-        }
-        let pages = f64::from(blocks(relation)).max(1.0);
-        let share = (SAMPLE / self.vectors.rows.max(1.0)).max(SAMPLED_PAGES / pages).min(1.0);
-        let sql = self.statements::<()>().sample_crowds(100.0 * share, CROWD);
-        let _planning = LocalSettings::set(PLANNING);
-        let rows = self.parameters.run(client, &sql);
-        let crowded = rows.iter::<2>().next().is_some_and(|row| {
-            let (all, crowded) = (row.bigint(0).unwrap_or(0), row.bigint(1).unwrap_or(0));
-            crowded > 0 && RARE * crowded >= all
-        });
-        CROWDED.with_borrow_mut(|known| {
-            if known.len() >= MAX_TABLES {
-                known.clear();
-            }
-            known.insert(relation.to_u32(), (now(), crowded));
-        });
-        crowded
-    }
-
     /// Whether so few of the rows are similar enough that there might be more.
     pub(super) fn are_too_few<D>(&self, near: &[Near<D>]) -> bool {
         let Some(least) = self.least else { return false };

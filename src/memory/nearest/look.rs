@@ -1,5 +1,6 @@
 //! One look into an index: the rows that count among the candidates that it gives.
 
+use super::doubt::JUDGED;
 use super::target::{Details, Near, RowsOf, read};
 use super::{PLANNING, Search};
 use crate::memory::space::{Index, Method};
@@ -55,8 +56,7 @@ impl Look {
         client: &mut SpiClient<'_>,
         index: &Index,
     ) -> Seen<D> {
-        let limit = self.limit.max(search.judged(client, self.width));
-        let look = Self { limit, ..self };
+        let look = Self { limit: self.limit.max(JUDGED), ..self };
         let _index = OrderByIndex::only(index.relation);
         match index.method {
             Method::Hnsw { .. } => look.through_graph(search, client, index),

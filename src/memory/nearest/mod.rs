@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | compare by keys (`compare_keys`) | without an index that serves; where the table, or what the keys give of it, is small | a look would take longer | `exact` |
 //! | compare what an index on the metadata gives (`compare_probed`) | in a tenant that the statistics do not know, where the index itself tells that a filter leaves few rows | the same | `exact` |
+//! | compare some namespaces (`compare_namespaces`) | where the index on those says that they have few memories | the same | `exact` |
 //! | compare a rare filter while counting (`compare_rare`) | where Postgres expects a filter to leave few rows, and it does | the same; only Postgres knows the values that are rare | `exact` |
 //! | look once (`look_once`) | where one look can give what is wanted; it is the answer if half as many again as are wanted count | those that count around the query are the nearest | `index` |
 //! | look past a crowd (`look_past_crowd`) | where half of what the look gave is the same few vectors | a graph may lead to them and not away again (`doubt`) | `index_wide` |
@@ -19,7 +20,7 @@
 //! | compare the scope (`compare_scope`) | where nothing of that gave enough, or too few are as similar as asked for | there may be more | `exact_after_index` |
 //!
 //! `target` is what a search is about, `sql` builds all statements, `compare`, `look` and `count` run them, `through_index`
-//! has the strategies that look, `breadth` and `width` say how far. Statistics decide nothing but whether
+//! has the strategies that look, `breadth` says how far. Statistics decide nothing but whether
 //! `compare_rare`, and in a table of somebody's `keys_are_few`, begin to count: what they promise is checked.
 
 mod breadth;
@@ -28,16 +29,18 @@ mod count;
 mod doubt;
 mod look;
 mod probe;
+mod scopes;
 mod sql;
 mod target;
 mod through_index;
 mod unknown;
-mod width;
 
+pub(crate) use breadth::for_ten;
 pub(crate) use look::{number, probes};
+pub(in crate::memory) use probe::gives_few;
+pub(in crate::memory) use scopes::LargeScopes;
 pub(crate) use target::{Details, Keys, Near, Probe, RowsOf, SpaceRows, Target, merge};
 pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
-pub(in crate::memory) use width::OfScopes;
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::query::Parameters;
@@ -71,7 +74,7 @@ impl Plan {
         }
     }
 
-    fn is_from_index(self) -> bool {
+    pub(crate) fn is_from_index(self) -> bool {
         matches!(self, Plan::Index | Plan::IndexWide)
     }
 }
@@ -136,6 +139,9 @@ impl Search<'_> {
             return (self.compare_keys(client), Plan::Exact);
         }
         let small = self.small();
+        if let Some(near) = self.compare_namespaces(client, small.filtered) {
+            return (near, Plan::Exact);
+        }
         if is_unknown && let Some(near) = self.compare_probed(client, PROBED_FIRST) {
             return (near, Plan::Exact);
         }
@@ -169,7 +175,7 @@ impl Search<'_> {
                 return (self.compare_scope(client), Plan::Exact);
             }
             First::TooFew(Further { look, .. }) => {
-                look.and_then(|look| self.look_further(client, &index, &breadth, look))
+                look.and_then(|look| self.look_further(client, &index, look))
             }
         };
         match further {

@@ -1,13 +1,12 @@
 //! What is found by looking into an index.
 
 use super::Search;
-use super::breadth::{Breadth, MAX_CANDIDATES, Trial};
+use super::breadth::{Breadth, MAX_CANDIDATES};
 use super::count::AtMost;
 use super::doubt::Doubt;
 use super::look::{Look, Seen};
 use super::target::{Details, Near};
-use super::width;
-use crate::memory::space::{Index, Method};
+use crate::memory::space::Index;
 use pgrx::spi::SpiClient;
 
 /// Fewer rows than this say nothing of how many there are around.
@@ -37,7 +36,7 @@ pub(super) struct Further {
 }
 
 impl Search<'_> {
-    /// **Looks once**, as wide as the scope needed last time. Where too few rows count, they tell how wide it takes.
+    /// **Looks once**. Where too few rows count, they tell how wide it takes.
     /// `compared`: to have no more rows than this is known not to hold of what the keys give.
     pub(super) fn look_once<D: Details>(
         &self,
@@ -52,14 +51,7 @@ impl Search<'_> {
             if seen.is_doubtful(self) {
                 return First::Crowded;
             }
-            breadth.was_enough();
-            let near = match &breadth.trial {
-                Some(trial) if width == breadth.least => {
-                    self.try_width(client, index, breadth, trial, seen.near)
-                }
-                _ => seen.near,
-            };
-            return First::Enough(self.cut(near));
+            return First::Enough(self.cut(seen.near));
         }
         let wider =
             if seen.found < FEW { MAX_CANDIDATES } else { width * limit / seen.found * 3 / 2 };
@@ -104,15 +96,11 @@ impl Search<'_> {
         &self,
         client: &mut SpiClient<'_>,
         index: &Index,
-        breadth: &Breadth,
         look: Look,
     ) -> Option<Vec<Near<D>>> {
         let seen: Seen<D> = look.run(self, client, index);
         if seen.found < look.limit || seen.is_doubtful(self) {
             return None;
-        }
-        if !look.is_followed {
-            breadth.was_too_narrow(look.width);
         }
         Some(self.cut(seen.near))
     }
@@ -129,36 +117,5 @@ impl Search<'_> {
             && seen.near.len() >= self.wanted
             && !seen.is_doubtful(self);
         is_past.then(|| self.cut(seen.near))
-    }
-
-    /// Looks again with another number of candidates, notes which share of the nearest the narrower look has found, and
-    /// gives what the wider one found. Where the other look finds too few, what the first one found.
-    fn try_width<D: Details>(
-        &self,
-        client: &mut SpiClient<'_>,
-        index: &Index,
-        breadth: &Breadth,
-        trial: &Trial,
-        near: Vec<Near<D>>,
-    ) -> Vec<Near<D>> {
-        let look = Look { width: trial.width, limit: breadth.limit, is_followed: false };
-        let other: Seen<D> = look.run(self, client, index);
-        if other.found < breadth.limit {
-            return near;
-        }
-        let other = other.near;
-        let (narrow, wide) =
-            if trial.width > breadth.least { (near, other) } else { (other, near) };
-        let (narrow, wide) = (self.cut(narrow), self.cut(wide));
-        // By distance: of equal ones any is as good.
-        let sure = &wide[..wide.len().min(self.certain)];
-        if let (Some(last), Method::Hnsw { ef_construction }) = (sure.last(), index.method) {
-            let found = narrow.iter().filter(|near| near.distance <= last.distance).count();
-            let share = found.min(sure.len()) as f64 / sure.len() as f64;
-            width::of_index(index.relation.to_u32(), ef_construction, |level| {
-                level.note(trial.narrower, share)
-            });
-        }
-        wide
     }
 }

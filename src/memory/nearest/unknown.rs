@@ -6,7 +6,7 @@
 //! as if it were large: if it is small after all, that costs next to nothing.
 
 use super::Search;
-use super::width::OfScopes;
+use super::scopes::OfScopes;
 use crate::memory::embedded::Embedded;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Order;

@@ -255,6 +255,8 @@ impl Within<'_> {
             // One that was made on the whole need not be the choice of the part's owner.
             plain_indexes_only: part.owner.is_some(),
             rows,
+            // Nobody but the session says how wide: `hnsw.ef_search`, `ivfflat.probes`.
+            search_width: None,
             vector_schema: self.vector.schema.clone(),
             vector_type: self.vector.type_oid,
             vector_array_type: self.vector.array_oid,
