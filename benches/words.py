@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import report
 import words_data
-from embedding import Model
+from sentence_model import KINDS, Kept
 from session import Session, SessionError
 from words_data import Collection
 
@@ -31,7 +31,6 @@ POOL = 100
 Ranks = list[list[int]]
 
 QUICK = bool(os.environ.get("QUICK"))
-# `l` is the question's vector as text, `t` its text.
 KEPLER = {
     "Kepler, vectors": "kepler.search_memories(q.embedding, {n}, weights => '{{\"similarity\": 1}}')",
     "Kepler, words": "kepler.search_memories(query_text => q.content, max_rows => {n}, weights => '{{\"similarity\": 1}}')",
@@ -148,11 +147,11 @@ def quality(found: Ranks, collection: Collection, places: range) -> tuple[float,
     return statistics.mean(recalls), statistics.mean(gains)
 
 
-def measure(collection: Collection, model: Model) -> dict[str, list[tuple[float, float]]]:
+def measure(collection: Collection, model: Kept) -> dict[str, list[tuple[float, float]]]:
     """Of each way: recall and nDCG on the half that constants were chosen on, and on the other."""
     questions = [text for text, _ in collection.questions]
-    vectors, asked = model.vectors(collection.texts), model.vectors(questions)
-    session = database(model.dimensions)
+    vectors, asked = model.vectors(collection.texts), model.vectors(questions, asked=True)
+    session = database(vectors.shape[1])
     load(session, collection.texts, vectors, questions, asked)
     found = {"exact cosine": np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :POOL].tolist()}
     found["BM25"] = bm25(session, len(questions))
@@ -165,15 +164,18 @@ def measure(collection: Collection, model: Model) -> dict[str, list[tuple[float,
     return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}
 
 
-def latency(collections: list[Collection], model: Model, rows: int) -> list[str]:
+def latency(collections: list[Collection], model: Kept, rows: int) -> list[str]:
     """Of searches among many texts: all sets together, again and again."""
     texts = [text for collection in collections for text in collection.texts]
     texts = [texts[at % len(texts)] for at in range(rows)]
     count = 100 if QUICK else 400
     questions = [text for collection in collections for text, _ in collection.questions]
-    questions = questions[:: max(1, len(questions) // count)][:count]
-    session = database(model.dimensions)
-    load(session, texts, model.vectors(texts), questions, model.vectors(questions))
+    places = list(range(0, len(questions), max(1, len(questions) // count)))[:count]
+    questions = [questions[place] for place in places]
+    vectors = np.concatenate([model.vectors(collection.texts) for collection in collections])
+    asked = np.concatenate([model.vectors([text for text, _ in collection.questions], asked=True) for collection in collections])
+    session = database(vectors.shape[1])
+    load(session, texts, vectors[np.arange(rows) % len(vectors)], questions, asked[places])
     session.run(
         "CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 128)"
     )
