@@ -37,7 +37,7 @@ KEPLER = {
     "Kepler, both": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}')",
     "Kepler, both, random importance and age": "kepler.search_memories(q.embedding, {n}, query_text => q.content)",
     "Kepler, both, ranks with k 60": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}',"
-    " fusion => '{{\"vector\": 1, \"text\": 1, \"k\": 60}}')",
+    ' fusion => \'{{"vector": 1, "text": 1, "k": 60}}\')',
 }
 ANY = "replace(plainto_tsquery('english', q.content)::text, '&', '|')::tsquery"
 BY_HAND = (
@@ -99,11 +99,12 @@ def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
     return found
 
 
-def bm25(session: Session, count: int) -> Ranks:
-    """The words that Postgres makes of the texts, ranked with k1 1.2 and b 0.75."""
+def bm25(session: Session, count: int, language: str) -> Ranks:
+    """The words that Postgres makes of the texts, in their language, ranked with k1 1.2 and b 0.75."""
     postings: dict[str, dict[int, int]] = defaultdict(dict)
     lengths: dict[int, int] = defaultdict(int)
-    words = "SELECT n, w.lexeme, cardinality(w.positions) FROM public.{table}, unnest(to_tsvector('english', content)) AS w"
+    made = "to_tsvector('english', content)" if language == "english" else f"kepler.text_words(content, '{language}')"
+    words = f"SELECT n, w.lexeme, cardinality(w.positions) FROM public.{{table}}, unnest({made}) AS w"
     for line in session.run(words.format(table="texts")):
         text, rest = line.split("|", 1)
         word, times = rest.rsplit("|", 1)
@@ -152,9 +153,11 @@ def measure(collection: Collection, model: Kept) -> dict[str, list[tuple[float, 
     questions = [text for text, _ in collection.questions]
     vectors, asked = model.vectors(collection.texts), model.vectors(questions, asked=True)
     session = database(vectors.shape[1])
+    if collection.language != "english":
+        session.run(f"SELECT kepler.set_language('{collection.language}')")
     load(session, collection.texts, vectors, questions, asked)
     found = {"exact cosine": np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :POOL].tolist()}
-    found["BM25"] = bm25(session, len(questions))
+    found["BM25"] = bm25(session, len(questions), collection.language)
     found["BM25 and cosine, reciprocal ranks, k 60"] = fused(found["exact cosine"], found["BM25"])
     found["ts_rank by hand"] = ranks(session, BY_HAND, len(questions), WANTED)
     for label, search in KEPLER.items():
@@ -176,9 +179,7 @@ def latency(collections: list[Collection], model: Kept, rows: int) -> list[str]:
     asked = np.concatenate([model.vectors([text for text, _ in collection.questions], asked=True) for collection in collections])
     session = database(vectors.shape[1])
     load(session, texts, vectors[np.arange(rows) % len(vectors)], questions, asked[places])
-    session.run(
-        "CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 128)"
-    )
+    session.run("CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 128)")
     session.run("CREATE TABLE public.times (way text, n integer, ms float8)")
     ways = {"ts_rank by hand": BY_HAND, **{label: KEPLER[label] for label in list(KEPLER)[:3]}}
     for label, search in ways.items():
@@ -203,21 +204,9 @@ def latency(collections: list[Collection], model: Kept, rows: int) -> list[str]:
     return ["", f"Ten rows of {rows:,}, {len(questions)} questions", *report.table(lines)]
 
 
-def main() -> None:
-    folder = Path(os.environ.get("WORDS_DATA", ""))
-    collections, missing = words_data.load(folder) if os.environ.get("WORDS_DATA") else ([], ["WORDS_DATA is not set"])
-    if missing:
-        say(f"SKIPPED: {', '.join(missing)}. benches/README.md tells where the sets are.")
-    if not collections:
-        return
-    started = time.monotonic()
-    model = Model()
-    figures = {}
-    for collection in collections:
-        figures[collection.name] = measure(collection, model)
-        say(f"{collection.name}: {time.monotonic() - started:.0f} s")
+def quality_tables(model: str, figures: dict[str, dict[str, list[tuple[float, float]]]]) -> list[str]:
     text = []
-    for half, title in enumerate(("Questions that constants were chosen on", "Questions that they were not chosen on")):
+    for half, title in enumerate(("questions that constants were chosen on", "questions that they were not chosen on")):
         names = [name for name in figures if half == 1 or name not in APART]
         lines = [["recall@10 / nDCG@10", *names]]
         for label in next(iter(figures.values())):
@@ -226,8 +215,30 @@ def main() -> None:
                 recall, gain = figures[name][label][half]
                 cells.append(f"{recall:.3f} / {gain:.3f}")
             lines.append([label, *cells])
-        text += ["", title, *report.table(lines)]
-    text += latency(collections, model, 20_000 if QUICK else int(os.environ["ROWS"]) // 2)
+        text += ["", f"{model}: {title}", *report.table(lines)]
+    return text
+
+
+def main() -> None:
+    folder = Path(os.environ.get("WORDS_DATA", ""))
+    collections, missing = words_data.load(folder) if os.environ.get("WORDS_DATA") else ([], ["WORDS_DATA is not set"])
+    if missing:
+        say(f"SKIPPED: {', '.join(missing)}. benches/README.md tells where the sets are.")
+    if not collections:
+        return
+    started = time.monotonic()
+    text: list[str] = []
+    for name in os.environ.get("MODELS", "wordllama").split():
+        model = Kept(KINDS[name], folder / "vectors")
+        figures = {}
+        for collection in collections:
+            # The other two know English alone.
+            if name == "E5" or collection.language == "english":
+                figures[collection.name] = measure(collection, model)
+                say(f"{name}, {collection.name}: {time.monotonic() - started:.0f} s")
+        text += quality_tables(name, figures)
+        kept = [collection for collection in collections if collection.name in figures]
+        text += latency(kept, model, 20_000 if QUICK else int(os.environ["ROWS"]) // 2)
     print("\n".join(text))
 
 

@@ -116,7 +116,11 @@ TEXTS = """FROM jsonb_each(%(places)s::jsonb) AS p(namespace, keys) CROSS JOIN j
     JOIN kepler.memories AS m ON m.workspace_id = kepler.current_workspace_id() AND m.user_id IS NULL
         AND m.namespace = p.namespace AND m.key > k.key || chr(31) AND m.key < k.key || ' ' AND m.context_type = 'item_text'"""
 TOUCH_TEXTS = "SELECT count(*) FROM kepler.get_memories(ARRAY(SELECT m.id " + TEXTS + "), touch => true)"
-FORGET_TEXTS = "SELECT count(*) FROM kepler.forget(ARRAY(SELECT m.id " + TEXTS + " WHERE NOT COALESCE((%(kept)s::jsonb -> p.namespace) ? m.key, false)))"
+FORGET_TEXTS = (
+    "SELECT count(*) FROM kepler.forget(ARRAY(SELECT m.id "
+    + TEXTS
+    + " WHERE NOT COALESCE((%(kept)s::jsonb -> p.namespace) ? m.key, false)))"
+)
 
 
 class _Items:
@@ -192,7 +196,8 @@ class _Items:
         if op.query and op.query in questions:
             words = op.query if self._hybrid else None
             asked = {**given, "space": self._space, "embedding": str(list(questions[op.query])), "words": words}
-            wanted, rows = last, [{"exhausted": False}]
+            wanted = last
+            rows: Rows = [{"exhausted": False}]
             # Of the texts of an item the best comes first.
             while len(scores) < last and rows and not rows[0]["exhausted"] and wanted <= MOST_ROWS:
                 rows = yield SEARCH, {**asked, "rows": wanted}
@@ -225,7 +230,9 @@ class _Items:
             value, parts = dict(op.value), self._texts_of(op)
             common: dict[str, Any] = {"namespace": path_of(namespace), "metadata": value, "ttl": op.ttl and op.ttl * 60}
             content = "\n".join(parts) or json.dumps(value, ensure_ascii=False)
-            memories.append({**common, "key": key, "context_type": "item", "content": content, "embedding": texts[parts[0]] if parts else None})
+            memories.append(
+                {**common, "key": key, "context_type": "item", "content": content, "embedding": texts[parts[0]] if parts else None}
+            )
             for number, text in enumerate(parts[1:], 1):
                 kept.append((namespace, f"{key}{MARK}{number}"))
                 beside = {"key": kept[-1][1], "context_type": "item_text", "content": text, "embedding": texts[text]}

@@ -17,11 +17,10 @@ from uuid import uuid4
 import langgraph.store.memory
 import psycopg
 import pytest
-from kepler_langgraph import AsyncKeplerStore, KeplerStore
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from kepler_langgraph import AsyncKeplerStore, KeplerStore
 from tests.embed_test_utils import CharacterEmbeddings
 
 CONNINFO = environ["KEPLER_CONNINFO"]
@@ -31,6 +30,7 @@ DEFAULT_URI = "kepler:///postgres"
 VECTOR_TYPES = ["vector"]
 
 # What is tested of LangGraph's stores, and does not hold or has no meaning here.
+ONCE = "takes long, and is run over a connection"
 INTERNAL = "an internal function of LangGraph's store"
 LEFT_OUT = {
     "test_escape_like_literal": INTERNAL,
@@ -39,7 +39,9 @@ LEFT_OUT = {
     "test_abatch_uses_single_pool_checkout": INTERNAL,
     "test_omit_expired_disabled_preserves_expired_rows": "Kepler never shows what has expired, swept or not",
     "test_omit_expired_refresh_ttl_only_refreshes_live_rows": "within milliseconds reading moves no expiry: by a tenth of the ttl it does",
-    "test_store_ttl[pool": "sleeps, and does so over a connection",
+    "test_store_ttl[pool": ONCE,
+    "test_large_batches[pool": ONCE,
+    "test_large_batches_async[pool": ONCE,
     "[pipe": "a connection in pipeline mode is not taken",
     "halfvec": "Kepler's embedding spaces have vectors of one type",
     "_l2": "LangGraph wants the negative distance; Kepler's similarity is from 0 to 1",
@@ -105,7 +107,7 @@ def space_of(index: Any) -> str:
 class Tested:
     """What the tests call of LangGraph's stores beside their interface."""
 
-    MIGRATIONS: list[str] = []
+    MIGRATIONS: tuple[str, ...] = ()
 
     def setup(self) -> Any:
         return None
@@ -130,7 +132,7 @@ class PostgresStore(Tested, KeplerStore):
 
 
 class AsyncPostgresStore(AsyncKeplerStore):
-    MIGRATIONS: list[str] = []
+    MIGRATIONS: tuple[str, ...] = ()
 
     @classmethod
     @asynccontextmanager
