@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import report
 import words_data
+import words_latency
 from sentence_model import KINDS, Kept
 from session import Session, SessionError
 from words_data import Collection
@@ -37,7 +38,7 @@ KEPLER = {
     "Kepler, both": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}')",
     "Kepler, both, random importance and age": "kepler.search_memories(q.embedding, {n}, query_text => q.content)",
     "Kepler, both, ranks with k 60": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}',"
-    ' fusion => \'{{"vector": 1, "text": 1, "k": 60}}\')',
+XX
 }
 ANY = "replace(plainto_tsquery('english', q.content)::text, '&', '|')::tsquery"
 BY_HAND = (
@@ -167,43 +168,6 @@ def measure(collection: Collection, model: Kept) -> dict[str, list[tuple[float, 
     return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}
 
 
-def latency(collections: list[Collection], model: Kept, rows: int) -> list[str]:
-    """Of searches among many texts: all sets together, again and again."""
-    texts = [text for collection in collections for text in collection.texts]
-    texts = [texts[at % len(texts)] for at in range(rows)]
-    count = 100 if QUICK else 400
-    questions = [text for collection in collections for text, _ in collection.questions]
-    places = list(range(0, len(questions), max(1, len(questions) // count)))[:count]
-    questions = [questions[place] for place in places]
-    vectors = np.concatenate([model.vectors(collection.texts) for collection in collections])
-    asked = np.concatenate([model.vectors([text for text, _ in collection.questions], asked=True) for collection in collections])
-    session = database(vectors.shape[1])
-    load(session, texts, vectors[np.arange(rows) % len(vectors)], questions, asked[places])
-    session.run("CREATE INDEX ON kepler_data.bench_embeddings USING hnsw (embedding vector_cosine_ops) WITH (ef_construction = 128)")
-    session.run("CREATE TABLE public.times (way text, n integer, ms float8)")
-    ways = {"ts_rank by hand": BY_HAND, **{label: KEPLER[label] for label in list(KEPLER)[:3]}}
-    for label, search in ways.items():
-        session.run(
-            f"CREATE FUNCTION public.ask(q public.questions) RETURNS bigint LANGUAGE plpgsql AS $ask$ BEGIN RETURN"
-            f" (SELECT count(memory_id) FROM {search.format(n=WANTED)} AS f); END $ask$"
-        )
-        session.run(f"""DO $do$ DECLARE q public.questions; start timestamptz; BEGIN
-            FOR round IN 0..1 LOOP FOR q IN SELECT * FROM public.questions ORDER BY n LOOP
-                start := clock_timestamp(); PERFORM public.ask(q);
-                IF round = 1 THEN INSERT INTO public.times VALUES ('{label}', q.n, 1000 * extract(epoch FROM clock_timestamp() - start)); END IF;
-            END LOOP; END LOOP; END $do$""")
-        session.run("DROP FUNCTION public.ask")
-    lines = [["", "p50", "p95", "most"]]
-    for label in ways:
-        p50, p95, most = session.value(
-            "SELECT concat_ws('|', percentile_disc(0.5) WITHIN GROUP (ORDER BY ms), percentile_disc(0.95) WITHIN GROUP (ORDER BY ms),"
-            f" max(ms)) FROM public.times WHERE way = '{label}'"
-        ).split("|")
-        lines.append([label, *(f"{float(ms):.1f} ms" for ms in (p50, p95, most))])
-    session.close()
-    return ["", f"Ten rows of {rows:,}, {len(questions)} questions", *report.table(lines)]
-
-
 def quality_tables(model: str, figures: dict[str, dict[str, list[tuple[float, float]]]]) -> list[str]:
     text = []
     for half, title in enumerate(("questions that constants were chosen on", "questions that they were not chosen on")):
@@ -237,8 +201,9 @@ def main() -> None:
                 figures[collection.name] = measure(collection, model)
                 say(f"{name}, {collection.name}: {time.monotonic() - started:.0f} s")
         text += quality_tables(name, figures)
-        kept = [collection for collection in collections if collection.name in figures]
-        text += latency(kept, model, 20_000 if QUICK else int(os.environ["ROWS"]) // 2)
+    if any(collection.name == "dialogue" for collection in collections):
+        rows = 20_000 if QUICK else int(os.environ["ROWS"]) // 2
+        text += ["", f"CPU of searches among {rows:,} turns, and pages", *report.table(words_latency.measure(folder, rows))]
     print("\n".join(text))
 
 
