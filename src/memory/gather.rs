@@ -10,7 +10,7 @@ use super::space::Space;
 use super::words::{Enough, Worded, by_words, score_others};
 use crate::error::Error;
 use crate::pg::array::Array;
-use crate::pg::local_settings::LocalSettings;
+use crate::pg::plan::Order;
 use crate::pg::query::Parameters;
 use crate::pgvector::Metric;
 use pgrx::pg_sys;
@@ -213,11 +213,10 @@ fn complete<D>(
     let workspace = parameters.text(question.workspace_id);
     let ids = parameters.array(pg_sys::TEXTARRAYOID, ids);
     let query = parameters.stored(space.vectors.vector_type, &embedding.stored());
-    let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
     let column = space.embedded.column();
-    let rows = parameters.run(
+    let rows = parameters.run_kept(
         client,
-        &format!(
+        format!(
             "SELECT {id}, {distance}, CASE WHEN {diverse} THEN e.embedding END \
              FROM {table} AS e WHERE e.workspace_id = {workspace} AND e.{column} = ANY ({ids})",
             id = space.embedded.id(&format!("e.{column}")),
@@ -225,6 +224,7 @@ fn complete<D>(
             distance = space.vectors.distance(&query),
             table = space.vectors.table,
         ),
+        Order::Sorted,
     );
     for row in rows.iter::<3>() {
         if let Some(candidate) = row.text(0).and_then(|id| candidates.get_mut(id)) {

@@ -75,6 +75,8 @@ pub(super) struct Word {
     pub(super) text: String,
     pub(super) times: u16,
     pub(super) rows: f64,
+    /// How many rows of all workspaces hold it, where the index has told that these are few.
+    pub(super) of_all: Option<usize>,
 }
 
 /// Weighs the words of a question, and puts the rarest first.
@@ -138,8 +140,10 @@ fn from_index(
     let Ok(index) = INDEXES.with(|known| known.find(relation.to_u32(), look_up));
     let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
     let counts = postings::count(index?, &format!(" {}", question.workspace_id), &texts)?;
-    for (word, rows) in words.iter_mut().zip(counts.of_words) {
-        word.rows = rows;
+    for (word, (rows, of_all)) in
+        words.iter_mut().zip(counts.of_words.into_iter().zip(counts.of_all))
+    {
+        (word.rows, word.of_all) = (rows, of_all);
     }
     Some(counts.rows)
 }

@@ -51,6 +51,8 @@ pub(crate) struct Conditions {
     pub(crate) narrow: Vec<Keys>,
     /// Tells all of it from other scopes.
     pub(crate) hash: u64,
+    /// Whether all rows of the workspace count, but for those whose time is not now.
+    pub(crate) is_whole: bool,
 }
 
 impl Conditions {
@@ -138,7 +140,8 @@ impl Scope {
             probe,
             namespaces,
         };
-        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash })
+        let is_whole = narrow.is_empty() && types.is_none() && self.filter.is_none();
+        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash, is_whole })
     }
 }
 

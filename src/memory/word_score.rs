@@ -16,6 +16,8 @@ const SATURATION: f64 = 1.2;
 const LENGTH: f64 = 0.75;
 /// Texts are taken to have at least so many words on average.
 const PARAGRAPH: f64 = 60.0;
+/// So many words of a question that a text holds are kept without allocating.
+const FEW: usize = 24;
 /// Before each word: its weight and its length.
 const HEAD: usize = 6;
 
@@ -52,6 +54,12 @@ impl Sought {
         packed
     }
 
+    /// What these words can give at most, whatever a text is: no text has as much.
+    pub(super) fn most(&self, words: &[Word]) -> f64 {
+        let weight = |word: &Word| f64::from(word.times) * rarity(word.rows, self.rows);
+        words.iter().map(weight).sum::<f64>() * (SATURATION + 1.0)
+    }
+
     /// A score as a share of what no text can exceed, from 0 to 1: it means the same whatever else is found.
     pub(super) fn share(&self, score: f64) -> f64 {
         let most: f64 = self.words.iter().map(|(_, weight)| f64::from(*weight)).sum();
@@ -86,12 +94,17 @@ fn score<'t>(text: impl Iterator<Item = (&'t [u8], u16)>, packed: &[u8]) -> f64 
     let Some((average, words)) = packed.split_first_chunk::<4>() else { return 0.0 };
     let mut sought = Packed(words).peekable();
     let mut length = 0_u32;
-    let mut found: Vec<(f32, u16)> = Vec::with_capacity(8);
+    // Most questions have few words: nothing is allocated for each of thousands of texts.
+    let (mut few, mut more, mut count) = ([(0.0_f32, 0_u16); FEW], Vec::new(), 0);
     for (word, times) in text {
         length += u32::from(times);
         while sought.next_if(|(other, _)| *other < word).is_some() {}
         if let Some((_, weight)) = sought.next_if(|(other, _)| *other == word) {
-            found.push((weight, times));
+            match few.get_mut(count) {
+                Some(place) => *place = (weight, times),
+                None => more.push((weight, times)),
+            }
+            count += 1;
         }
     }
     let share = f64::from(length) / f64::from(f32::from_ne_bytes(*average));
@@ -100,7 +113,8 @@ fn score<'t>(text: impl Iterator<Item = (&'t [u8], u16)>, packed: &[u8]) -> f64 
         let times = f64::from(*times);
         f64::from(*weight) * times * (SATURATION + 1.0) / (times + slow)
     };
-    found.iter().map(part).sum()
+    // Nothing is 0, and not -0.
+    few[..count.min(FEW)].iter().chain(&more).map(part).fold(0.0, |sum, part| sum + part)
 }
 
 /// Internal: how well words answer a question, packed as a search has it.
@@ -127,8 +141,12 @@ mod tests {
     }
 
     fn sought(words: &[(&str, f64)], average: f64) -> Sought {
-        let word =
-            |(text, rows): &(&str, f64)| Word { text: (*text).to_owned(), times: 1, rows: *rows };
+        let word = |(text, rows): &(&str, f64)| Word {
+            text: (*text).to_owned(),
+            times: 1,
+            rows: *rows,
+            of_all: None,
+        };
         Sought::new(&words.iter().map(word).collect::<Vec<_>>(), 1000.0, average)
     }
 

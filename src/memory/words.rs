@@ -1,9 +1,12 @@
 //! What a text's words find, the best first.
 //!
-//! Rows are ranked by `word_score`. Those that hold one of the rarer words are: what holds common words alone seldom
-//! comes before them. So a question of many common words costs what the rows of its rarer ones cost. Where
-//! those are too few for an answer, because a scope has few of them, the rows of all words are ranked.
+//! Rows are ranked by `word_score`, those of the rarest words first. Where the last of as many as are wanted has more than all other words
+//! can give together, no other row comes before it, and the common words are not looked for. Otherwise the rows of more words are ranked,
+//! and at last those of the rarer ones: what holds common words alone seldom comes before them. So a question of many common words costs
+//! what the rows of its rarer ones cost. Where those are too few for an answer, because a scope has few of them, the rows of all words
+//! are ranked.
 
+use super::embedded::Embedded;
 use super::gather::{MAX_POOL, POOL_A_ROW, Question};
 use super::narrow::is_narrow;
 use super::nearest::{ByKeysAlone, Details, has_outgrown};
@@ -17,6 +20,8 @@ use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Order;
 use crate::pg::planner::OwnTablesAreLarge;
 use crate::pg::query::Parameters;
+use crate::pg::relation::named;
+use crate::pg::role;
 use crate::pg::rows::Row;
 use crate::pg::varlena;
 use pgrx::pg_sys;
@@ -24,8 +29,13 @@ use pgrx::spi::SpiClient;
 use std::collections::HashSet;
 
 /// So many rows are ranked, if the rarer words have so many; and so many for each that is wanted.
-const RANKED: f64 = 20_000.0;
+const RANKED: f64 = 10_000.0;
 const RANKED_A_ROW: usize = 4;
+/// Of rare words the rows of all workspaces are read, if they are no more.
+const FEW_OF_ALL: usize = 1_000;
+/// Words are taken in steps, each of which has so many times the rows of the one before, where there are so many rows that this may pay.
+const A_STEP: f64 = 4.0;
+const STEPS_FROM: f64 = 2_000.0;
 
 /// What words find: ids and scores, the best first; and the words.
 pub(super) struct Worded<D> {
@@ -95,24 +105,46 @@ pub(super) fn by_words<D: Details>(
     let sought = rarity::weigh(client, question, conditions, parameters, &mut words);
     let packed = parameters.stored(pg_sys::BYTEAOID, &varlena::whole(&sought.packed()));
     let score = format!("kepler_internal.word_score(m.text_search, {packed})");
-    let outgrown = has_outgrown(client, question.embedded, question.workspace_id);
+    let whole = conditions.is_whole && !is_secured(question.embedded);
+    let outgrown = !whole && has_outgrown(client, question.embedded, question.workspace_id);
     let narrow = is_narrow(client, question.embedded, conditions, parameters);
     let _narrow = (narrow && outgrown).then(ByKeysAlone::begin);
     let _large = (outgrown && !narrow).then(OwnTablesAreLarge::begin);
     let mut limit = question.pool;
-    let mut rarer = if narrow { words.len() } else { rarer(&words, sought.rows, limit) };
+    let mut steps = match narrow {
+        true => Steps::all(&words),
+        false => Steps::of(&words, sought.rows, limit),
+    };
     loop {
-        // As constants: what the planner knows of the words decides whether it reads their index or that of
-        // the scope. The workspace is a word with a blank before it.
-        let any: Vec<String> = words[..rarer].iter().map(|word| quote_word(&word.text)).collect();
-        let workspace = quote_word(&format!(" {}", question.workspace_id));
-        let both = quote_literal(&format!("{workspace} & ({})", any_of(&any)));
+        let any: Vec<String> =
+            words[..steps.taken].iter().map(|word| quote_word(&word.text)).collect();
+        // The workspace is a word with a blank before it. Its rows need not be gone through where all workspaces have a few.
+        let few = words[..steps.taken].iter().map(|word| word.of_all).sum::<Option<usize>>();
+        let both = if whole && few.is_some_and(|few| few <= FEW_OF_ALL) {
+            any_of(&any)
+        } else {
+            let workspace = quote_word(&format!(" {}", question.workspace_id));
+            format!("{workspace} & ({})", any_of(&any))
+        };
         let (from, all) = (conditions.rows.from, &conditions.rows.conditions);
-        let found = format!(
-            "FROM {from} WHERE {all} AND m.text_search @@ {both}::pg_catalog.tsquery \
-             ORDER BY score DESC, {tie}",
-            tie = question.embedded.tie(),
-        );
+        let tie = question.embedded.tie();
+        let found = if whole {
+            // By the index on words, whatever else there is: nothing stands beside them.
+            format!(
+                "FROM (SELECT x.* FROM {table} AS x WHERE x.text_search @@ {both}::pg_catalog.tsquery OFFSET 0) AS m \
+                 WHERE {all} ORDER BY score DESC, {tie}",
+                table = question.embedded.table(),
+                both = parameters.text(&both),
+            )
+        } else {
+            // As constants: what the planner knows of the words decides whether it reads their index or that of
+            // the scope.
+            format!(
+                "FROM {from} WHERE {all} AND m.text_search @@ {both}::pg_catalog.tsquery \
+                 ORDER BY score DESC, {tie}",
+                both = quote_literal(&both),
+            )
+        };
         let sql = match enough {
             Some(enough) => enough.of::<D>(
                 &format!("SELECT m.id, {score} AS score {found}"),
@@ -123,14 +155,18 @@ pub(super) fn by_words<D: Details>(
                 format!("SELECT {id}, {score} AS score, {} {found}", D::COLUMNS)
             }
         };
-        let rows = parameters.run(client, &format!("{sql} LIMIT {limit}"));
+        let sql = format!("{sql} LIMIT {limit}");
+        let rows = match whole {
+            true => parameters.run_kept(client, sql, Order::OfTable),
+            false => parameters.run(client, &sql),
+        };
         let found: Vec<(String, f64, D)> = rows
             .iter::<6>()
             .filter_map(|row| Some((row.text(0)?.to_owned(), row.float(1)?, D::read(&row)?)))
             .collect();
         drop(rows);
-        if found.len() < limit && rarer < words.len() {
-            rarer = words.len();
+        let last = found.get(limit - 1).map(|(_, score, _)| *score);
+        if steps.go_on(&words, &sought, last) {
             continue;
         }
         // Where results are to be unlike each other, a text that comes again and again is but one.
@@ -149,32 +185,88 @@ pub(super) fn by_words<D: Details>(
 
 /// The words of a text, each with how often it is there.
 fn words_of(client: &mut SpiClient<'_>, parameters: &Parameters, text: &str) -> Vec<Word> {
-    let rows = parameters.run(
+    let rows = parameters.run_kept(
         client,
-        &format!(
+        format!(
             "SELECT w.lexeme, pg_catalog.cardinality(w.positions)::pg_catalog.int8 \
              FROM pg_catalog.unnest(pg_catalog.to_tsvector('pg_catalog.english', {text})) AS w"
         ),
+        Order::Sorted,
     );
     let word = |row: Row<'_, 2>| {
         let times = row.bigint(1).map_or(1, |times| times as u16);
-        Some(Word { text: row.text(0)?.to_owned(), times, rows: 0.0 })
+        Some(Word { text: row.text(0)?.to_owned(), times, rows: 0.0, of_all: None })
     };
     rows.iter::<2>().filter_map(word).collect()
 }
 
-/// How many of the words, the rarest first, give rows enough to rank, of all that there are.
-pub(super) fn rarer(words: &[Word], all: f64, wanted: usize) -> usize {
+/// How many of the words are looked for, the rarest first.
+pub(super) struct Steps {
+    pub(super) taken: usize,
+    left: std::vec::IntoIter<usize>,
+}
+
+impl Steps {
+    /// All words at once.
+    fn all(words: &[Word]) -> Self {
+        Self { taken: words.len(), left: Vec::new().into_iter() }
+    }
+
+    /// At last as many words as give rows enough to rank, of all that there are.
+    pub(super) fn of(words: &[Word], all: f64, wanted: usize) -> Self {
+        let mut left = steps(words, all, wanted).into_iter();
+        Self { taken: left.next().unwrap_or(words.len()), left }
+    }
+
+    /// Takes more words, unless what is wanted was found, and no other row comes before it. `last`: the score of the last of the rows that are
+    /// wanted, if there are so many.
+    pub(super) fn go_on(&mut self, words: &[Word], sought: &Sought, last: Option<f64>) -> bool {
+        if last.is_some_and(|last| last >= sought.most(&words[self.taken..])) {
+            return false;
+        }
+        match self.left.next() {
+            Some(more) => self.taken = more,
+            // Never short.
+            None if last.is_none() && self.taken < words.len() => self.taken = words.len(),
+            None => return false,
+        }
+        true
+    }
+}
+
+/// How many of the words are looked for in each step.
+fn steps(words: &[Word], all: f64, wanted: usize) -> Vec<usize> {
     let least = (RANKED_A_ROW * wanted) as f64;
     // Many rows hold several of the words.
-    let (mut without, mut rows) = (1.0, 0.0);
-    let enough = words.iter().position(|word| {
-        let before = rows;
-        without *= 1.0 - (word.rows / all.max(1.0)).min(1.0);
-        rows = all * (1.0 - without);
-        before >= least && rows > RANKED.max(least)
-    });
-    enough.unwrap_or(words.len())
+    let mut without = 1.0;
+    let rows: Vec<f64> = words
+        .iter()
+        .map(|word| {
+            without *= 1.0 - (word.rows / all.max(1.0)).min(1.0);
+            all * (1.0 - without)
+        })
+        .collect();
+    let is_enough = |at: &usize| rows[at - 1] >= least && rows[*at] > RANKED.max(least);
+    let last = (1..words.len()).find(is_enough).unwrap_or(words.len());
+    let mut steps = vec![last];
+    let mut most =
+        rows.get(last - 1).filter(|rows| **rows >= STEPS_FROM).map_or(0.0, |rows| rows / A_STEP);
+    for (at, rows) in rows[..last].iter().enumerate().rev() {
+        if (least..=most).contains(rows) {
+            steps.push(at + 1);
+            most = rows / A_STEP;
+        }
+    }
+    steps.reverse();
+    steps
+}
+
+fn is_secured(embedded: Embedded) -> bool {
+    let table = match embedded {
+        Embedded::Memories => c"memories",
+        Embedded::Messages => c"messages",
+    };
+    named(c"kepler", table).is_none_or(role::is_secured)
 }
 
 /// Gives the scores of rows that words have not found among the best; those that hold none of the words have none.
@@ -222,4 +314,33 @@ pub(super) fn any_of(words: &[String]) -> String {
 /// A word as a `tsquery` has it, taken as it is.
 pub(super) fn quote_word(word: &str) -> String {
     format!("'{}'", word.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(rows: &[f64]) -> Vec<usize> {
+        let word = |rows: &f64| Word { text: String::new(), times: 1, rows: *rows, of_all: None };
+        steps(&rows.iter().map(word).collect::<Vec<_>>(), 100_000.0, 40)
+    }
+
+    #[test]
+    fn few_rows_are_ranked_at_once() {
+        assert_eq!(of(&[3.0, 20.0, 900.0]), [3]);
+        assert_eq!(of(&[90_000.0]), [1]);
+    }
+
+    #[test]
+    fn many_rows_are_ranked_in_steps() {
+        assert_eq!(of(&[200.0, 1_000.0, 8_000.0]), [1, 2, 3]);
+        assert_eq!(of(&[3.0, 200.0, 300.0, 9_000.0]), [3, 4]);
+    }
+
+    #[test]
+    fn rows_of_common_words_alone_are_not_ranked() {
+        assert_eq!(of(&[3.0, 9_000.0, 30_000.0, 50_000.0]), [2]);
+        // As many words as give four rows for each that is wanted.
+        assert_eq!(of(&[3.0, 50_000.0, 60_000.0]), [2]);
+    }
 }

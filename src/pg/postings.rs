@@ -2,9 +2,10 @@
 //!
 //! Statistics know nothing of what was loaded since they were made, nor of a tenant among many. But a GIN index lists the
 //! rows of each word in their order, and each row of a tenant holds a word that names the tenant. So the rows that both
-//! lists have are counted, from copies of the index's pages (`ginblock.h` and `ginpostinglist.c` describe them): all of
-//! them where the tenant's list has a few pages, otherwise those around pages of it that are spread evenly. No row of the
-//! table is read, and no row of another tenant counts.
+//! lists have are counted, from copies of the index's pages (`ginblock.h` and `ginpostinglist.c` describe them). A page has some
+//! thirty lists, one behind the other, each with its first row: only those that are looked at are decoded. All of the tenant's are
+//! where it has some ten thousand rows, otherwise lists that are spread evenly; how many rows it has is counted without that. Of a word that few rows hold, the tenant's part is told by
+//! some of those. No row of the table is read, and no row of another tenant counts.
 //!
 //! This decides the order of what is found and nothing else. So dead rows do count, and whatever is not as expected is no
 //! answer. Rows that are not sorted into the index yet are read too: they may be all that a tenant has. While they are being
@@ -17,9 +18,13 @@ use super::varlena;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 
-/// So many pages of the tenant's list are read, and so many of a word's.
+/// So many pages of the tenant's rows are read, and so many of their lists. Each has a hundred to three hundred rows.
 const TENANT_PAGES: usize = 16;
-const WORD_PAGES: usize = 64;
+const TENANT_LISTS: usize = 48;
+/// Of a word's pages so many for each of those lists.
+const PAGES_A_LIST: usize = 4;
+/// So many rows of a rare word are looked for among the tenant's, where those are not all decoded.
+const LOOKED_FOR: usize = 64;
 /// A list of what is not sorted in is limited by Kepler's tables to a fraction of this.
 const PENDING_PAGES: usize = 512;
 const META: u32 = 0;
@@ -39,6 +44,8 @@ const OFFSET_BITS: u32 = 11;
 pub(crate) struct Counts {
     pub(crate) rows: f64,
     pub(crate) of_words: Vec<f64>,
+    /// How many rows of all tenants hold each word, as far as the words have no tree.
+    pub(crate) of_all: Vec<Option<usize>>,
 }
 
 /// Counts the rows of a tenant by an index on words. `tenant` is the word that all its rows hold.
@@ -77,33 +84,48 @@ enum Postings {
     Tree(u32),
 }
 
-/// Rows of the tenant that stand in one page, or in a list.
-struct Part {
-    rows: Numbers,
+/// What is looked at of the rows of a tenant.
+struct Sample {
+    /// In their order.
+    lists: Vec<Numbers>,
+    /// How many rows there are in all.
+    rows: f64,
+    /// Where they stand, unless that is all of them.
+    root: Option<u32>,
 }
 
 impl Index<'_> {
     fn count(&self, tenant: &str, words: &[&str]) -> Option<Counts> {
         let pending = self.pending(Some(tenant), words)?;
-        let (parts, scale) = match self.postings(tenant)? {
-            Postings::List(rows) => (vec![Part { rows }], 1.0),
-            Postings::Tree(root) => self.spread(root)?,
+        let sample = match self.postings(tenant)? {
+            Postings::List(list) => {
+                Sample { rows: list.len() as f64, lists: vec![list], root: None }
+            }
+            Postings::Tree(root) => self.sample(root)?,
         };
-        let seen: usize = parts.iter().map(|part| part.rows.len()).sum();
-        let rows = scale * seen as f64;
-        let mut of_words = Vec::with_capacity(words.len());
+        let rows = sample.rows;
+        let (mut of_words, mut of_all) = (Vec::new(), Vec::new());
         for (word, pending) in words.iter().zip(&pending.of_words) {
-            let found = match self.postings(word)? {
-                Postings::List(list) => {
-                    let both: usize = parts.iter().map(|part| shared(&part.rows, &list)).sum();
-                    // A word has no more rows than its list.
-                    (scale * both as f64).min(list.len() as f64)
+            let (found, all) = match self.postings(word)? {
+                Postings::List(list) => (self.of_list(&list, &sample)?, Some(list.len())),
+                Postings::Tree(root) => {
+                    (rows * self.share(root, sample.lists.iter().map(Vec::as_slice))?, None)
                 }
-                Postings::Tree(root) => rows * self.share(root, &parts)?,
             };
             of_words.push(found + pending);
+            of_all.push(all);
         }
-        Some(Counts { rows: rows + pending.rows, of_words })
+        Some(Counts { rows: rows + pending.rows, of_words, of_all })
+    }
+
+    /// How many of the rows of a list are the tenant's.
+    fn of_list(&self, list: &[u64], sample: &Sample) -> Option<f64> {
+        let Some(root) = sample.root else {
+            return Some(sample.lists.iter().map(|rows| shared(rows, list)).sum::<usize>() as f64);
+        };
+        let looked_for = list.len().min(LOOKED_FOR);
+        let places = (0..looked_for).map(|at| (2 * at + 1) * list.len() / (2 * looked_for));
+        Some(list.len() as f64 * self.share(root, places.map(|at| &list[at..=at]))?)
     }
 
     fn count_all(&self, words: &[&str]) -> Option<Vec<f64>> {
@@ -111,10 +133,7 @@ impl Index<'_> {
         for (word, rows) in words.iter().zip(&mut of_words) {
             *rows += match self.postings(word)? {
                 Postings::List(list) => list.len() as f64,
-                Postings::Tree(root) => {
-                    let (parts, scale) = self.spread(root)?;
-                    scale * parts.iter().map(|part| part.rows.len()).sum::<usize>() as f64
-                }
+                Postings::Tree(root) => self.sample(root)?.rows,
             };
         }
         Some(of_words)
@@ -150,7 +169,7 @@ impl Index<'_> {
         for (_, at) in entries.iter().filter(|(row, _)| tenant.is_none() || rows.contains(row)) {
             of_words[*at] += 1.0;
         }
-        Some(Counts { rows: rows.len() as f64, of_words })
+        Some(Counts { rows: rows.len() as f64, of_words, of_all: Vec::new() })
     }
 
     /// The rows of a word; none where no row holds it.
@@ -164,8 +183,8 @@ impl Index<'_> {
         }
     }
 
-    /// Pages of a tree that are spread over it evenly, or all of them, and how many times as many there are.
-    fn spread(&self, root: u32) -> Option<(Vec<Part>, f64)> {
+    /// Lists of a tree that are spread over it evenly, or all of them.
+    fn sample(&self, root: u32) -> Option<Sample> {
         let mut blocks = vec![root];
         let mut scale = 1.0;
         for _ in 0..MAX_STEPS {
@@ -174,46 +193,48 @@ impl Index<'_> {
                 return None;
             }
             if pages.first()?.is_leaf()? {
-                let parts = pages.iter().map(|page| Some(Part { rows: page.rows()? }));
-                return Some((parts.collect::<Option<_>>()?, scale));
+                let leaves: Vec<Leaf> = pages.into_iter().map(Leaf::of).collect::<Option<_>>()?;
+                let mut places: Vec<(&Leaf, usize)> = Vec::new();
+                for leaf in &leaves {
+                    places.extend(leaf.lists.iter().map(|(_, at)| (leaf, *at)));
+                }
+                let rows: Option<usize> =
+                    places.iter().map(|(leaf, at)| leaf.page.rows_of_list(*at)).sum();
+                let rows = scale * rows? as f64;
+                let is_whole = scale * even(&mut places, TENANT_LISTS) == 1.0;
+                let lists = places.into_iter().map(|(leaf, at)| leaf.list(at));
+                let root = (!is_whole).then_some(root);
+                return Some(Sample { lists: lists.collect::<Option<_>>()?, rows, root });
             }
             let mut below = Vec::new();
             for page in &pages {
                 below.extend(page.links()?.into_iter().map(|(block, _)| block));
             }
-            if below.len() > TENANT_PAGES {
-                scale *= below.len() as f64 / TENANT_PAGES as f64;
-                below = (0..TENANT_PAGES)
-                    .map(|at| below[(2 * at + 1) * below.len() / (2 * TENANT_PAGES)])
-                    .collect();
-            }
+            scale *= even(&mut below, TENANT_PAGES);
             blocks = below;
         }
         None
     }
 
-    /// The share of the tenant's rows that a word's tree has too.
-    fn share(&self, root: u32, parts: &[Part]) -> Option<f64> {
+    /// The share of rows that a tree has too. They come in their order, in lists.
+    fn share<'r>(&self, root: u32, lists: impl Iterator<Item = &'r [u64]>) -> Option<f64> {
         let (mut seen, mut both) = (0, 0);
-        let most = (WORD_PAGES / parts.len().max(1)).max(2);
-        for part in parts {
-            let Some(last) = part.rows.last() else { continue };
+        let mut leaf: Option<Leaf> = None;
+        for rows in lists {
             let mut from = 0;
-            for _ in 0..most {
-                // Pages of the tree that hold rows of other tenants only are passed over.
-                let Some(row) = part.rows.get(from) else { break };
-                let page = self.leaf(root, *row)?;
-                let list = page.rows()?;
-                // As far as this page goes, whether it still has rows or not, and one row at least.
-                let to = match page.bound()? {
-                    Some(end) if end < *last => {
-                        part.rows.partition_point(|row| *row <= end).max(from + 1)
-                    }
-                    _ => part.rows.len(),
+            for _ in 0..PAGES_A_LIST {
+                // Pages of the tree between those rows are passed over.
+                let Some(row) = rows.get(from) else { break };
+                let page = match leaf.take().filter(|leaf| leaf.goes_to(*row)) {
+                    Some(page) => page,
+                    None => Leaf::of(self.leaf(root, *row)?)?,
                 };
-                both += shared(&part.rows[from..to], &list);
+                // As far as this page goes, whether it still has rows or not, and one row at least.
+                let to = rows.partition_point(|row| page.goes_to(*row)).max(from + 1);
+                both += page.shared(&rows[from..to])?;
                 seen += to - from;
                 from = to;
+                leaf = Some(page);
             }
         }
         Some(if seen == 0 { 0.0 } else { both as f64 / seen as f64 })
@@ -242,6 +263,16 @@ impl Index<'_> {
     }
 }
 
+/// Takes at most so many, spread evenly, and gives how many times as many there were.
+fn even<T: Copy>(all: &mut Vec<T>, most: usize) -> f64 {
+    let count = all.len();
+    if count <= most {
+        return 1.0;
+    }
+    *all = (0..most).map(|at| all[(2 * at + 1) * count / (2 * most)]).collect();
+    count as f64 / most as f64
+}
+
 /// How many rows two lists have in common.
 fn shared(rows: &[u64], list: &[u64]) -> usize {
     let (mut a, mut b, mut both) = (0, 0, 0);
@@ -251,6 +282,56 @@ fn shared(rows: &[u64], list: &[u64]) -> usize {
         b += usize::from(other <= row);
     }
     both
+}
+
+/// A page of a tree that has rows, in lists: each with its first row, and where it stands.
+struct Leaf {
+    page: Page,
+    lists: Vec<(u64, usize)>,
+    bound: Option<u64>,
+}
+
+impl Leaf {
+    fn of(page: Page) -> Option<Self> {
+        if page.flags()? & IS_COMPRESSED == 0 {
+            return None;
+        }
+        let (bound, end) = (page.bound()?, page.lower()?);
+        let (mut lists, mut at) = (Vec::new(), HEADER + RIGHT_BOUND);
+        while at < end {
+            lists.push((page.row(at)?, at));
+            at = page.end_of_list(at)?;
+        }
+        Some(Self { page, lists, bound })
+    }
+
+    /// Whether a row stands in this page, or before it.
+    fn goes_to(&self, row: u64) -> bool {
+        self.bound.is_none_or(|bound| row <= bound)
+    }
+
+    fn list(&self, at: usize) -> Option<Numbers> {
+        let mut rows = Vec::new();
+        self.page.list(at, &mut rows)?;
+        Some(rows)
+    }
+
+    /// How many of the rows, which come in their order, stand in this page.
+    fn shared(&self, rows: &[u64]) -> Option<usize> {
+        let (mut both, mut from, mut decoded) = (0, 0, Vec::new());
+        while let Some(row) = rows.get(from) {
+            let behind = self.lists.partition_point(|(first, _)| first <= row);
+            let next = self.lists.get(behind).map_or(u64::MAX, |(first, _)| *first);
+            let to = from + rows[from..].partition_point(|row| *row < next);
+            if let Some(last) = behind.checked_sub(1) {
+                decoded.clear();
+                self.page.list(self.lists[last].1, &mut decoded)?;
+                both += shared(&rows[from..to], &decoded);
+            }
+            from = to;
+        }
+        Some(both)
+    }
 }
 
 impl Page {
@@ -265,23 +346,22 @@ impl Page {
         if self.next()? == NO_PAGE { Some(None) } else { self.row(HEADER).map(Some) }
     }
 
-    /// The rows of a leaf of a tree.
-    fn rows(&self) -> Option<Numbers> {
-        if self.flags()? & IS_COMPRESSED == 0 {
-            return None;
-        }
-        let mut rows = Vec::new();
-        let (mut at, end) = (HEADER + RIGHT_BOUND, self.lower()?);
-        while at < end {
-            at = self.list(at, &mut rows)?;
-        }
-        Some(rows)
+    /// Where a list ends. Each begins at an even place.
+    fn end_of_list(&self, at: usize) -> Option<usize> {
+        Some(at + LIST + usize::from(self.u16(at + 6)?).next_multiple_of(2))
     }
 
-    /// Adds the rows of a list, and gives where it ends.
-    fn list(&self, at: usize, rows: &mut Numbers) -> Option<usize> {
+    /// How many rows a list has: the first one, and one for each step, whose last byte alone is less than 128.
+    fn rows_of_list(&self, at: usize) -> Option<usize> {
+        let steps = self.bytes(at + LIST, usize::from(self.u16(at + 6)?))?;
+        Some(1 + steps.iter().filter(|byte| **byte < 0x80).count())
+    }
+
+    /// Adds the rows of a list.
+    fn list(&self, at: usize, rows: &mut Numbers) -> Option<()> {
         let mut row = self.row(at)?;
         let length = usize::from(self.u16(at + 6)?);
+        rows.reserve(1 + length);
         rows.push(row);
         // Each row by how far it is from the one before, seven bits to a byte, the lowest first.
         let (mut step, mut shift) = (0_u64, 0);
@@ -298,8 +378,7 @@ impl Page {
                 (step, shift) = (0, 0);
             }
         }
-        // Lists begin at even places.
-        Some(at + LIST + length.next_multiple_of(2))
+        Some(())
     }
 
     /// The links of a page within a tree.

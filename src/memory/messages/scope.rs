@@ -94,17 +94,18 @@ impl Scope {
             hash: xxh3_64(self.workspace_id.as_bytes()),
         };
         let hash = self.hash();
+        let is_whole = hash == Self::everything(&self.workspace_id).hash();
         let rows = SpaceRows {
             embedded: Embedded::Messages,
             workspace,
             from: if of_conversation { WITH_CONVERSATIONS } else { MESSAGES },
             of_row: if of_conversation { ITS_CONVERSATION } else { "" },
             conditions: all,
-            is_filtered: hash != Self::everything(&self.workspace_id).hash(),
+            is_filtered: !is_whole,
             probe,
             namespaces: None,
         };
-        Ok(Conditions { keys, rows, narrow, hash })
+        Ok(Conditions { keys, rows, narrow, hash, is_whole })
     }
 
     fn hash(&self) -> u64 {

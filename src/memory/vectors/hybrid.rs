@@ -11,7 +11,7 @@ use crate::memory::rarity::{Word, look};
 use crate::memory::score::{Fusion, Half};
 use crate::memory::space::rows_of;
 use crate::memory::word_score::Sought;
-use crate::memory::words::{any_of, quote_word, rarer};
+use crate::memory::words::{Steps, any_of, quote_word};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::postings;
@@ -170,11 +170,11 @@ impl Words<'_> {
             conditions = format!("{conditions} AND {enough}");
         }
         let (table, field, limit) = (&self.relation.table, self.column.field(), self.pool);
-        let mut rarer = rarer(&words, sought.rows, limit);
+        let mut steps = Steps::of(&words, sought.rows, limit);
         loop {
             // As a constant: what the planner knows of the words decides which index it reads.
             let any: Vec<String> =
-                words[..rarer].iter().map(|word| quote_word(&word.text)).collect();
+                words[..steps.taken].iter().map(|word| quote_word(&word.text)).collect();
             let any = quote_literal(&any_of(&any));
             let rows = parameters.run(
                 client,
@@ -184,11 +184,11 @@ impl Words<'_> {
                      ORDER BY score DESC, e.tableoid, e.ctid LIMIT {limit}"
                 ),
             );
-            if rows.count() >= limit || rarer == words.len() {
+            let last = rows.iter::<2>().nth(limit - 1).and_then(|row| row.float(1));
+            if !steps.go_on(&words, &sought, last) {
                 let keys = rows.iter::<2>().filter_map(|row| Some(row.text(0)?.to_owned()));
                 return Some(Worded { keys: keys.collect(), sought });
             }
-            rarer = words.len();
         }
     }
 
@@ -204,7 +204,7 @@ impl Words<'_> {
         );
         let words = rows.iter::<2>().filter_map(|row| {
             let times = row.bigint(1).map_or(1, |times| times as u16);
-            Some(Word { text: row.text(0)?.to_owned(), times, rows: 0.0 })
+            Some(Word { text: row.text(0)?.to_owned(), times, rows: 0.0, of_all: None })
         });
         words.collect()
     }
