@@ -19,7 +19,7 @@ import numpy as np
 import report
 import words_data
 import words_latency
-from embedding import Model
+from sentence_model import KINDS, Kept
 from session import Session, SessionError
 from words_data import Collection
 
@@ -32,14 +32,13 @@ POOL = 100
 Ranks = list[list[int]]
 
 QUICK = bool(os.environ.get("QUICK"))
-# `l` is the question's vector as text, `t` its text.
 KEPLER = {
     "Kepler, vectors": "kepler.search_memories(q.embedding, {n}, weights => '{{\"similarity\": 1}}')",
     "Kepler, words": "kepler.search_memories(query_text => q.content, max_rows => {n}, weights => '{{\"similarity\": 1}}')",
     "Kepler, both": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}')",
     "Kepler, both, random importance and age": "kepler.search_memories(q.embedding, {n}, query_text => q.content)",
     "Kepler, both, ranks with k 60": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}',"
-    " fusion => '{{\"vector\": 1, \"text\": 1, \"k\": 60}}')",
+XX
 }
 ANY = "replace(plainto_tsquery('english', q.content)::text, '&', '|')::tsquery"
 BY_HAND = (
@@ -101,11 +100,12 @@ def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
     return found
 
 
-def bm25(session: Session, count: int) -> Ranks:
-    """The words that Postgres makes of the texts, ranked with k1 1.2 and b 0.75."""
+def bm25(session: Session, count: int, language: str) -> Ranks:
+    """The words that Postgres makes of the texts, in their language, ranked with k1 1.2 and b 0.75."""
     postings: dict[str, dict[int, int]] = defaultdict(dict)
     lengths: dict[int, int] = defaultdict(int)
-    words = "SELECT n, w.lexeme, cardinality(w.positions) FROM public.{table}, unnest(to_tsvector('english', content)) AS w"
+    made = "to_tsvector('english', content)" if language == "english" else f"kepler.text_words(content, '{language}')"
+    words = f"SELECT n, w.lexeme, cardinality(w.positions) FROM public.{{table}}, unnest({made}) AS w"
     for line in session.run(words.format(table="texts")):
         text, rest = line.split("|", 1)
         word, times = rest.rsplit("|", 1)
@@ -149,14 +149,16 @@ def quality(found: Ranks, collection: Collection, places: range) -> tuple[float,
     return statistics.mean(recalls), statistics.mean(gains)
 
 
-def measure(collection: Collection, model: Model) -> dict[str, list[tuple[float, float]]]:
+def measure(collection: Collection, model: Kept) -> dict[str, list[tuple[float, float]]]:
     """Of each way: recall and nDCG on the half that constants were chosen on, and on the other."""
     questions = [text for text, _ in collection.questions]
-    vectors, asked = model.vectors(collection.texts), model.vectors(questions)
-    session = database(model.dimensions)
+    vectors, asked = model.vectors(collection.texts), model.vectors(questions, asked=True)
+    session = database(vectors.shape[1])
+    if collection.language != "english":
+        session.run(f"SELECT kepler.set_language('{collection.language}')")
     load(session, collection.texts, vectors, questions, asked)
     found = {"exact cosine": np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :POOL].tolist()}
-    found["BM25"] = bm25(session, len(questions))
+    found["BM25"] = bm25(session, len(questions), collection.language)
     found["BM25 and cosine, reciprocal ranks, k 60"] = fused(found["exact cosine"], found["BM25"])
     found["ts_rank by hand"] = ranks(session, BY_HAND, len(questions), WANTED)
     for label, search in KEPLER.items():
@@ -164,6 +166,21 @@ def measure(collection: Collection, model: Model) -> dict[str, list[tuple[float,
     session.close()
     halves = [range(half, len(questions), 2) for half in (0, 1)]
     return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}
+
+
+def quality_tables(model: str, figures: dict[str, dict[str, list[tuple[float, float]]]]) -> list[str]:
+    text = []
+    for half, title in enumerate(("questions that constants were chosen on", "questions that they were not chosen on")):
+        names = [name for name in figures if half == 1 or name not in APART]
+        lines = [["recall@10 / nDCG@10", *names]]
+        for label in next(iter(figures.values())):
+            cells = []
+            for name in names:
+                recall, gain = figures[name][label][half]
+                cells.append(f"{recall:.3f} / {gain:.3f}")
+            lines.append([label, *cells])
+        text += ["", f"{model}: {title}", *report.table(lines)]
+    return text
 
 
 def main() -> None:
@@ -174,22 +191,16 @@ def main() -> None:
     if not collections:
         return
     started = time.monotonic()
-    model = Model()
-    figures = {}
-    for collection in collections:
-        figures[collection.name] = measure(collection, model)
-        say(f"{collection.name}: {time.monotonic() - started:.0f} s")
-    text = []
-    for half, title in enumerate(("Questions that constants were chosen on", "Questions that they were not chosen on")):
-        names = [name for name in figures if half == 1 or name not in APART]
-        lines = [["recall@10 / nDCG@10", *names]]
-        for label in next(iter(figures.values())):
-            cells = []
-            for name in names:
-                recall, gain = figures[name][label][half]
-                cells.append(f"{recall:.3f} / {gain:.3f}")
-            lines.append([label, *cells])
-        text += ["", title, *report.table(lines)]
+    text: list[str] = []
+    for name in os.environ.get("MODELS", "wordllama").split():
+        model = Kept(KINDS[name], folder / "vectors")
+        figures = {}
+        for collection in collections:
+            # The other two know English alone.
+            if name == "E5" or collection.language == "english":
+                figures[collection.name] = measure(collection, model)
+                say(f"{name}, {collection.name}: {time.monotonic() - started:.0f} s")
+        text += quality_tables(name, figures)
     if any(collection.name == "dialogue" for collection in collections):
         rows = 20_000 if QUICK else int(os.environ["ROWS"]) // 2
         text += ["", f"CPU of searches among {rows:,} turns, and pages", *report.table(words_latency.measure(folder, rows))]

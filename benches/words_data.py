@@ -17,13 +17,14 @@ class Collection:
     name: str
     texts: list[str]
     questions: list[tuple[str, set[int]]]
+    language: str = "english"
 
 
 class Builder:
     """Texts under the ids of their authors; a question needs an answer among them."""
 
-    def __init__(self, name: str) -> None:
-        self.collection = Collection(name, [], [])
+    def __init__(self, name: str, language: str = "english") -> None:
+        self.collection = Collection(name, [], [], language)
         self.places: dict[str, int] = {}
 
     def text(self, key: str, text: str) -> None:
@@ -161,15 +162,35 @@ def sentences(folder: Path) -> Collection:
     return built.collection
 
 
-def paragraphs(folder: Path) -> Collection:
-    """XQuAD, English: paragraphs of Wikipedia, and questions that were written to them."""
-    built = Builder("XQuAD")
-    for article in json.loads((folder / "xquad.en.json").read_text())["data"]:
+def paragraphs(name: str, language: str, file: Path, every: int = 1) -> Collection:
+    """Sets in the form of SQuAD: paragraphs of Wikipedia, and questions that were written to them, of which each so many counts."""
+    built = Builder(name, language)
+    asked: list[tuple[str, str]] = []
+    for article in json.loads(file.read_text())["data"]:
         for paragraph in article["paragraphs"]:
-            built.text(paragraph["context"], paragraph["context"])
-            for asked in paragraph["qas"]:
-                built.question(asked["question"], {paragraph["context"]})
+            # JSQuAD puts the article's title before each paragraph.
+            context = paragraph["context"].rpartition("[SEP]")[2]
+            built.text(context, context)
+            asked += [(each["question"], context) for each in paragraph["qas"]]
+    for question, context in asked[::every]:
+        built.question(question, {context})
     return built.collection
+
+
+def english(folder: Path) -> Collection:
+    return paragraphs("XQuAD", "english", folder / "xquad.en.json")
+
+
+def german(folder: Path) -> Collection:
+    return paragraphs("XQuAD, German", "german", folder / "xquad.de.json")
+
+
+def thai(folder: Path) -> Collection:
+    return paragraphs("XQuAD, Thai", "simple", folder / "xquad.th.json")
+
+
+def japanese(folder: Path) -> Collection:
+    return paragraphs("JSQuAD", "simple", folder / "valid-v1.3.json", every=4)
 
 
 # Files, and the public repository of GitHub that has them.
@@ -178,10 +199,13 @@ COLLECTIONS: dict[Callable[[Path], Collection], tuple[str, ...]] = {
     sessions: ("locomo10.json",),
     sentences: ("WikiQA-test.tsv",),
     npl: ("npl-doc-text", "npl-query-text", "npl-rlv-ass"),
-    paragraphs: ("xquad.en.json",),
+    english: ("xquad.en.json",),
     cisi: ("CISI.ALL", "CISI.QRY", "CISI.REL"),
     cacm: ("cacm.all", "query.text", "qrels.text"),
     cranfield: ("cran.all.1400", "cran.qry", "cranqrel"),
+    german: ("xquad.de.json",),
+    thai: ("xquad.th.json",),
+    japanese: ("valid-v1.3.json",),
 }
 
 

@@ -8,7 +8,11 @@ DROP FUNCTION kepler_internal.abandon_overdue(text,integer,text);
 DROP FUNCTION kepler.start_execution(text,text,interval,jsonb,text);
 DROP FUNCTION kepler.set_enrichment_policy(text,integer,interval,interval,interval,boolean,boolean,boolean,text);
 DROP FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision);
+DROP FUNCTION kepler.search_memories(@extschema:vector@.vector,integer,text,text,text[],jsonb,double precision,timestamp with time zone,jsonb,jsonb,double precision,boolean,text,text);
+DROP FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text);
+DROP FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text);
 DROP FUNCTION kepler.recall_check(text,text,integer,integer,text);
+DROP FUNCTION kepler.forget(text[],text,text);
 DROP FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text);
 DROP FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text);
 ALTER TYPE kepler.execution_status ADD VALUE 'WAITING' AFTER 'ABANDONED';
@@ -137,6 +141,15 @@ external_id, source and entity_id are those of the record. enrichment: what was 
 If the policy has priorities, the higher ones come first, then those that were ready first. If it has limits, the claim takes no more than they allow. While the type is paused there are no rows.
 lease_id is the same in all rows, and greater than that of every earlier claim. attempt begins at 1 for each content.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.count_memories(user_id text DEFAULT '*'::text, namespace text DEFAULT ''::text, context_types text[] DEFAULT NULL::text[], filter jsonb DEFAULT NULL::jsonb, created_from timestamp with time zone DEFAULT NULL::timestamp with time zone, created_before timestamp with time zone DEFAULT NULL::timestamp with time zone, updated_from timestamp with time zone DEFAULT NULL::timestamp with time zone, updated_before timestamp with time zone DEFAULT NULL::timestamp with time zone, max_rows integer DEFAULT NULL::integer, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS bigint
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'count_memories_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.count_memories(text,text,text[],jsonb,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.count_memories(text,text,text[],jsonb,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,integer,text) IS 'Counts the memories that list_memories would list.
+user_id, namespace, context_types, filter, created_from, created_before, updated_from, updated_before: as in list_memories. max_rows: counts no further; NULL counts all.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE OR REPLACE FUNCTION kepler.delete_connection(connection_id text, records text, max_rows integer DEFAULT 10000, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT changed integer)
  RETURNS record
  LANGUAGE plpgsql
@@ -262,6 +275,10 @@ REVOKE EXECUTE ON FUNCTION kepler.drop_retention(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION kepler.drop_retention(bigint) IS 'Ends a retention policy: nothing is deleted by it any more. Returns false if there is none with this number that the caller may see.
 policy_id: its number, as set_retention and retention_report give it. For whoever may set it.
 Errors: 55000 before install(); 22004 for arguments; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.end_memories(text[],timestamp with time zone,text,text) IS 'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id, in their order.
+memory_ids: values of kepler.memories.id. at: sets expires_at; a later time than before is taken too, and a ttl ends. user_id: as for forget.
+Outcomes: updated, unchanged (named before, or that was its time already), not_found, rejected (a constraint or a trigger of yours refuses it).
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
 CREATE OR REPLACE FUNCTION kepler.erase_user(user_id text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT relation regclass, OUT outcome text, OUT rows bigint)
  RETURNS SETOF record
  LANGUAGE plpgsql
@@ -517,6 +534,27 @@ error: a message or a log. A text holds no NUL: write it as an escape.
 A run beyond its deadline that nobody has abandoned yet can still finish. What comes after the abandonment or the cancellation is kept in late_finish, the first time.
 Outcomes: finished, duplicate (the same report again), stale (the run has ended otherwise, was abandoned or cancelled, or waits for a person, or the token is not its own; what is stored stays), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.forget(memory_ids text[] DEFAULT NULL::text[], user_id text DEFAULT '*'::text, workspace_id text DEFAULT kepler.current_workspace_id(), keys text[] DEFAULT NULL::text[], namespace text DEFAULT ''::text)
+ RETURNS TABLE(ordinal integer, memory_id text, outcome text, error_code text, error text)
+ LANGUAGE sql
+AS $function$
+SELECT * FROM kepler_internal.change_memories(
+    kepler_internal.named_memories($1, $4, $5, $2, $3), NULL, $2, $3)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.forget(text[],text,text,text[],text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.forget(text[],text,text,text[],text) IS 'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id, in their order. What a deleted memory had superseded is superseded by its successor.
+memory_ids: values of kepler.memories.id. keys, namespace: instead of ids, the keys of the user in the namespace. user_id: whose memories they must be: * is anybody''s in the workspace (not with keys), NULL those of no user; another''s memory is not_found.
+Outcomes: deleted, unchanged (named before), not_found, rejected (a constraint or a trigger of yours refuses it).
+Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.get_memories(memory_ids text[] DEFAULT NULL::text[], keys text[] DEFAULT NULL::text[], namespace text DEFAULT ''::text, user_id text DEFAULT '*'::text, touch boolean DEFAULT false, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(ordinal integer, memory_id text, user_id text, namespace text, key text, context_type text, content text, format text, metadata jsonb, relevance_score double precision, valid_from timestamp with time zone, expires_at timestamp with time zone, ttl interval, created_at timestamp with time zone, updated_at timestamp with time zone)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'get_memories_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.get_memories(text[],text[],text,text,boolean,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.get_memories(text[],text[],text,text,boolean,text) IS 'Finds memories by their ids, or by the keys of a user in a namespace. Returns a row for each that there is, in the order in which they are asked for; ordinal says which it is. Expired and superseded memories are not there.
+memory_ids: values of kepler.memories.id. keys, namespace: instead of ids, the keys of the user in exactly this namespace; empty is the root. user_id: whose memories they must be: * is anybody''s in the workspace (not with keys), NULL those of no user. touch: as in search_memories.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler_internal.json_matches_support(internal)
  RETURNS internal
  LANGUAGE c
@@ -534,6 +572,26 @@ filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must 
 Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size and $not beside a path; also $between ([least, most], both included, by one value), $like and $ilike (patterns of LIKE; $ilike ignores case) and $contains (as @> of jsonb); $and, $or, $nor and $not around filters. {"$date": "2026-01-31T09:30:00Z"} as an operand is a time: strings that are times are compared with it as such. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
 A GIN index on the document serves equality ($eq, $in, $all, $contains) with strings, numbers and booleans, also of nested keys, if the filter is a constant. Under row security Postgres does not use it.
 Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
+CREATE FUNCTION kepler.list_memories(user_id text DEFAULT '*'::text, namespace text DEFAULT ''::text, context_types text[] DEFAULT NULL::text[], filter jsonb DEFAULT NULL::jsonb, created_from timestamp with time zone DEFAULT NULL::timestamp with time zone, created_before timestamp with time zone DEFAULT NULL::timestamp with time zone, updated_from timestamp with time zone DEFAULT NULL::timestamp with time zone, updated_before timestamp with time zone DEFAULT NULL::timestamp with time zone, order_by text DEFAULT 'id'::text, descending boolean DEFAULT NULL::boolean, max_rows integer DEFAULT 100, after text DEFAULT NULL::text, touch boolean DEFAULT false, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS TABLE(memory_id text, user_id text, namespace text, key text, context_type text, content text, format text, metadata jsonb, relevance_score double precision, valid_from timestamp with time zone, expires_at timestamp with time zone, ttl interval, created_at timestamp with time zone, updated_at timestamp with time zone, cursor text)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'list_memories_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.list_memories(text,text,text[],jsonb,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,boolean,integer,text,boolean,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.list_memories(text,text,text[],jsonb,timestamp with time zone,timestamp with time zone,timestamp with time zone,timestamp with time zone,text,boolean,integer,text,boolean,text) IS 'Lists memories, page by page. Expired and superseded memories are not listed.
+user_id: * means everybody in the workspace, NULL memories of no user. namespace: only memories in this namespace or below it; empty: all. context_types: any of these. filter: a condition on metadata, as in json_matches. created_from, created_before, updated_from, updated_before: at or after the first time of each, and before the second.
+order_by: id (the order in which they were made; the newest first), updated_at (the last changed first) or key (namespace and key, the first first; only memories that have a key). descending: the other way round, if it is given so. max_rows: from 1 to 10,000. after: the cursor of the last row of the page before, with the same order_by. Rows that are added or deleted meanwhile shift no page; in the order of updated_at a memory that is changed meanwhile moves.
+touch: as in search_memories.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.list_namespaces(prefix text DEFAULT ''::text, suffix text DEFAULT ''::text, max_depth integer DEFAULT NULL::integer, max_rows integer DEFAULT 100, after text DEFAULT NULL::text, user_id text DEFAULT '*'::text, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS SETOF text
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'list_namespaces_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.list_namespaces(text,text,integer,integer,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.list_namespaces(text,text,integer,integer,text,text,text) IS 'Lists the namespaces that memories are in, in the order of their labels, without the root. Those of expired and superseded memories are not listed.
+prefix, suffix: the labels that a namespace begins and ends with; * stands for any label, as in users/*/facts. max_depth: cuts namespaces to so many labels, and gives each of them once. max_rows: from 1 to 10,000. after: the last namespace of the page before. user_id: * means the memories of everybody in the workspace, NULL those of no user.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.metrics()
  RETURNS TABLE(name text, labels jsonb, value double precision, type text, help text)
  LANGUAGE plpgsql
@@ -710,6 +768,51 @@ COMMENT ON FUNCTION kepler.recall_check(text,text,integer,integer,text,double pr
 searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000. min_recall: the share that a proposal has to find.
 search_width: how many candidates for up to ten rows the searches took from the index; NULL if they compared all rows. proposed_width: the smallest of 10, 20, 40, 60, 100, 150, 200, 300, 400, 600, 800 and 1,000 candidates that finds min_recall, or 1,000 if none does, with the recall and the median time of the same searches. set_search_width() takes it.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.remember(content jsonb, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, user_id text DEFAULT NULL::text, context_type text DEFAULT 'fact'::text, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT 0.5, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, supersedes text DEFAULT NULL::text, dedupe boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), key text DEFAULT NULL::text, namespace text DEFAULT ''::text, ttl interval DEFAULT NULL::interval, OUT memory_id text, OUT outcome text)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'remember_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) IS 'Remembers one thing, and returns one row.
+content: a text, or a JSON object or array as jsonb, whose format is then JSON.
+embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
+user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
+valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
+key: the caller''s own name, unique among the memories of the same user and namespace; the memory then takes the place of the one that is stored under it, wholly: what is not given gets its default, and the embedding of another content goes. An expired memory gives its key free, and so does a superseded one. namespace: a path of labels, for example users/ada/facts; empty is the root. ttl: how long the memory lives on; unless expires_at says otherwise it expires that long after now, and each read with touch extends that again.
+dedupe: true looks for what is remembered already of the same user, namespace and context_type, without a key. A memory with a key is told by that, and not looked for. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same), updated (the key had a memory that said something else), unchanged (it says so already, and nothing was written).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.remember(content text, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, user_id text DEFAULT NULL::text, context_type text DEFAULT 'fact'::text, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT 0.5, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, supersedes text DEFAULT NULL::text, dedupe boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), key text DEFAULT NULL::text, namespace text DEFAULT ''::text, ttl interval DEFAULT NULL::interval, OUT memory_id text, OUT outcome text)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'remember_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) IS 'Remembers one thing, and returns one row.
+content: a text, or a JSON object or array as jsonb, whose format is then JSON.
+embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
+user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
+valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
+key: the caller''s own name, unique among the memories of the same user and namespace; the memory then takes the place of the one that is stored under it, wholly: what is not given gets its default, and the embedding of another content goes. An expired memory gives its key free, and so does a superseded one. namespace: a path of labels, for example users/ada/facts; empty is the root. ttl: how long the memory lives on; unless expires_at says otherwise it expires that long after now, and each read with touch extends that again.
+dedupe: true looks for what is remembered already of the same user, namespace and context_type, without a key. A memory with a key is told by that, and not looked for. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same), updated (the key had a memory that said something else), unchanged (it says so already, and nothing was written).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.remember_many(json,boolean,text,text) IS 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+dedupe, space: as in remember. An element can repeat an earlier one of its batch.
+Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.remember_many(jsonb,boolean,text,text) IS 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+dedupe, space: as in remember. An element can repeat an earlier one of its batch.
+Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.remember_many(text,boolean,text,text) IS 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+dedupe, space: as in remember. An element can repeat an earlier one of its batch.
+Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.remove_enrichment_members(record_ids text[], members text[], workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
  LANGUAGE c
@@ -824,6 +927,22 @@ Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
+CREATE FUNCTION kepler.search_memories(embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, max_rows integer DEFAULT 10, user_id text DEFAULT '*'::text, query_text text DEFAULT NULL::text, context_types text[] DEFAULT NULL::text[], filter jsonb DEFAULT NULL::jsonb, min_similarity double precision DEFAULT NULL::double precision, as_of timestamp with time zone DEFAULT NULL::timestamp with time zone, weights jsonb DEFAULT NULL::jsonb, fusion jsonb DEFAULT NULL::jsonb, diversity double precision DEFAULT 0, touch boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), namespace text DEFAULT ''::text)
+ RETURNS TABLE(memory_id text, content text, score double precision, similarity double precision, vector_rank integer, text_rank integer, recency double precision, importance double precision, plan text, exhausted boolean)
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'search_memories_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.search_memories(@extschema:vector@.vector,integer,text,text,text[],jsonb,double precision,timestamp with time zone,jsonb,jsonb,double precision,boolean,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.search_memories(@extschema:vector@.vector,integer,text,text,text[],jsonb,double precision,timestamp with time zone,jsonb,jsonb,double precision,boolean,text,text,text) IS 'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
+embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
+max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding. namespace: only memories in this namespace or below it; empty: all.
+as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
+weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
+fusion: {"vector": 1, "text": 2}: how much the similarity and the score by words count; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead of them (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5.
+diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found, and memories with a ttl live on. Without it a search writes nothing, and frequency and the last access stay as they are.
+space: by default the one that the workspace searches.
+similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.search_vectors(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer DEFAULT 10, filter jsonb DEFAULT NULL::jsonb, metric text DEFAULT 'cosine'::text, min_similarity double precision DEFAULT NULL::double precision, columns text[] DEFAULT NULL::text[], query_text text DEFAULT NULL::text, words_column text DEFAULT NULL::text, language text DEFAULT 'english'::text, fusion jsonb DEFAULT NULL::jsonb)
  RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
  LANGUAGE c
@@ -1116,6 +1235,9 @@ timeout: how long the question stands; then the run is overdue, and abandon_exec
 number: the number of the question, which answer_execution asks for. deadline_at: until when it stands.
 Outcomes: suspended, duplicate (the run waits with this very question), stale (the run has ended, waits with another question, or the token is not its own), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user.';
+COMMENT ON FUNCTION kepler.touch_memories(text[],text) IS 'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
+memory_ids: values of kepler.memories.id.
+Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.uninstall(with_rows boolean DEFAULT false, options jsonb DEFAULT NULL::jsonb)
  RETURNS TABLE(kind text, object text, outcome text, hint text)
  LANGUAGE c
@@ -1138,6 +1260,28 @@ COMMENT ON FUNCTION kepler.uninstall_report() IS 'Shows what uninstall would dro
 rows: how many a table holds, counted now. hint: a statement that takes an object out of the way, where there is a short one, or what to do about an object that is kept.
 Outcomes: dropped, blocks (somebody else''s object, which rests on Kepler''s), kept.
 Errors: 42501 for callers other than the owner of the tables and superusers.';
+CREATE FUNCTION kepler.update_memory(memory_id text, content jsonb, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT NULL::double precision, context_type text DEFAULT NULL::text, namespace text DEFAULT NULL::text, key text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, ttl interval DEFAULT NULL::interval, user_id text DEFAULT '*'::text, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text)
+ RETURNS text
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'update_memory_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) IS 'The same with a JSON value as the content.
+memory_id: a value of kepler.memories.id. content: a JSON object or array. embedding, metadata, relevance_score, context_type, namespace, key, expires_at, ttl, user_id, space: as with a text.
+Outcomes: updated, unchanged, not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
+CREATE FUNCTION kepler.update_memory(memory_id text, content text DEFAULT NULL::text, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT NULL::double precision, context_type text DEFAULT NULL::text, namespace text DEFAULT NULL::text, key text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, ttl interval DEFAULT NULL::interval, user_id text DEFAULT '*'::text, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text)
+ RETURNS text
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'update_memory_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.update_memory(text,text,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.update_memory(text,text,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) IS 'Changes a memory. What is NULL stays as it is.
+memory_id: a value of kepler.memories.id. content: a text, or a JSON object or array as jsonb; another content deletes the embeddings in all spaces, but for the one that is given. embedding: by the model of the space; space: by default the one that the workspace searches.
+metadata: a merge patch (RFC 7386): members replace those that are stored, and null removes one. relevance_score, context_type, namespace, key: the new ones. expires_at: infinity means never, and ends a ttl. ttl: the memory then lives so long from now on, unless expires_at is given, and so long after each read with touch.
+user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
+Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
 CREATE OR REPLACE FUNCTION kepler_internal.abandon_executions(max_rows integer, workspace_id text)
  RETURNS TABLE(execution_id text, workflow_id text, user_id text, started_at timestamp with time zone, deadline_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -3356,6 +3500,53 @@ VALUES
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.metric_names() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
+CREATE FUNCTION kepler_internal.named_memories(memory_ids text[], keys text[], namespace text, user_id text, workspace_id text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given_user ALIAS FOR $4;
+    given_workspace ALIAS FOR $5;
+    ids text[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    IF keys IS NULL THEN
+        RETURN memory_ids;
+    END IF;
+    IF memory_ids IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'exactly one of "memory_ids" and "keys" must be given';
+    END IF;
+    PERFORM kepler_internal.require_arguments(ARRAY['namespace'], ARRAY[namespace]);
+    IF given_user = '*' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'keys belong to one user, or to none',
+            HINT = 'Pass a user_id, or NULL for the memories of no user.';
+    END IF;
+    IF given_user IS NULL THEN
+        SELECT array_agg(m.id ORDER BY k.ordinality) INTO ids
+        FROM unnest(keys) WITH ORDINALITY AS k (key, ordinality)
+        LEFT JOIN LATERAL (
+            SELECT x.id FROM kepler.memories AS x
+            WHERE x.workspace_id = given_workspace AND x.user_id IS NULL AND x.namespace = namespace AND x.key = k.key
+                AND x.valid_to IS NULL LIMIT 1
+        ) AS m ON true;
+    ELSE
+        SELECT array_agg(m.id ORDER BY k.ordinality) INTO ids
+        FROM unnest(keys) WITH ORDINALITY AS k (key, ordinality)
+        LEFT JOIN LATERAL (
+            SELECT x.id FROM kepler.memories AS x
+            WHERE x.workspace_id = given_workspace AND x.user_id = given_user AND x.namespace = namespace AND x.key = k.key
+                AND x.valid_to IS NULL LIMIT 1
+        ) AS m ON true;
+    END IF;
+    RETURN coalesce(ids, '{}');
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.named_memories(text[],text[],text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.named_memories(text[],text[],text,text,text) IS 'Internal: the ids of the memories that forget is to delete';
 CREATE FUNCTION kepler_internal.next_retention(state jsonb, is_open boolean)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -3938,6 +4129,85 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.try_maintenance(text,text,text,integer,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.try_maintenance(text,text,text,integer,text) IS 'Internal: the same, with what went wrong as an answer';
+CREATE OR REPLACE FUNCTION kepler_internal.try_memories(memory_ids text[], ends_at timestamp with time zone, user_id text, workspace_id text)
+ RETURNS TABLE(memory_id text, outcome text, error_code text, error text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given_user ALIAS FOR $3;
+    given_workspace ALIAS FOR $4;
+    ids text[];
+    outcomes text[];
+    problem_code text;
+    problem text;
+    half integer;
+BEGIN
+    BEGIN
+        IF ends_at IS NULL THEN
+            WITH locked AS MATERIALIZED (
+                SELECT m.id FROM kepler.memories AS m
+                WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+                    AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
+                ORDER BY m.id FOR UPDATE
+            ), deleted AS (
+                DELETE FROM kepler.memories AS m USING locked AS l
+                WHERE m.workspace_id = given_workspace AND m.id = l.id
+                RETURNING m.id
+            )
+            SELECT array_agg(l.id), array_agg(CASE WHEN d.id IS NULL THEN 'rejected' ELSE 'deleted' END)
+            INTO ids, outcomes
+            FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id;
+        ELSE
+            WITH locked AS MATERIALIZED (
+                SELECT m.id, m.expires_at IS NOT DISTINCT FROM ends_at AND m.ttl IS NULL AS ended FROM kepler.memories AS m
+                WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+                    AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
+                ORDER BY m.id FOR NO KEY UPDATE
+            ), changed AS (
+                -- Reading must not extend what has an end.
+                UPDATE kepler.memories AS m SET expires_at = ends_at, ttl = NULL
+                FROM locked AS l
+                WHERE m.workspace_id = given_workspace AND m.id = l.id AND NOT l.ended
+                RETURNING m.id
+            )
+            SELECT array_agg(l.id), array_agg(CASE
+                WHEN l.ended THEN 'unchanged' WHEN c.id IS NULL THEN 'rejected' ELSE 'updated' END)
+            INTO ids, outcomes
+            FROM locked AS l LEFT JOIN changed AS c ON c.id = l.id;
+        END IF;
+        RETURN QUERY
+        SELECT u.id, u.said, CASE u.said WHEN 'rejected' THEN 'not_written' END,
+            CASE u.said WHEN 'rejected' THEN 'a trigger prevented the write' END
+        FROM unnest(ids, outcomes) AS u (id, said);
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        -- Whoever may change no memory at all is told so.
+        IF kepler_internal.is_about_session(SQLSTATE) OR NOT (CASE WHEN ends_at IS NULL
+            THEN has_table_privilege('kepler.memories', 'DELETE')
+            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE')
+                AND has_column_privilege('kepler.memories', 'ttl', 'UPDATE') END)
+        THEN
+            RAISE;
+        END IF;
+        problem_code := SQLSTATE;
+        problem := SQLERRM;
+    END;
+    -- Halves of the order in which rows are locked.
+    SELECT array_agg(m.id ORDER BY m.id) INTO ids FROM kepler.memories AS m
+    WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
+        AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user);
+    half := cardinality(ids) / 2;
+    IF half > 0 THEN
+        RETURN QUERY SELECT t.* FROM kepler_internal.try_memories(ids[:half], ends_at, given_user, given_workspace) AS t;
+        RETURN QUERY SELECT t.* FROM kepler_internal.try_memories(ids[half + 1:], ends_at, given_user, given_workspace) AS t;
+    ELSIF half = 0 THEN
+        RETURN QUERY SELECT ids[1], 'rejected', problem_code, problem;
+    END IF;
+END
+$function$;
 CREATE OR REPLACE FUNCTION kepler_internal.user_relations(workspace_id text, OUT "position" integer, OUT key text, OUT relation regclass, OUT tenant_column text, OUT condition text, OUT emptied text, OUT action text)
  RETURNS SETOF record
  LANGUAGE sql

@@ -109,6 +109,16 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0019_entry_tables.sql"),
     },
     Migration {
+        version: 20,
+        name: "0020_languages",
+        sql: include_str!("../sql/schema/0020_languages.sql"),
+    },
+    Migration {
+        version: 21,
+        name: "0021_memory_store",
+        sql: include_str!("../sql/schema/0021_memory_store.sql"),
+    },
+    Migration {
         version: 22,
         name: "0022_search_width",
         sql: include_str!("../sql/schema/0022_search_width.sql"),

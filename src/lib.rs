@@ -210,7 +210,7 @@ extension_sql_file!(
     name = "memories",
     requires = [
         "embedding_spaces",
-        memory::put_api::remember,
+        memory::put_api::remember_v2,
         memory::put_api::remember_many,
         memory::set_embeddings::set_memory_embeddings,
         memory::set_embeddings::set_message_embeddings

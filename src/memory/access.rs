@@ -7,6 +7,8 @@
 //! reads as the caller, and they hold. Reading runs nobody's code: it is done on plain tables of the owner, who alone can
 //! put rules, policies or indexes on them. What is written (that memories were found) is written as the caller.
 
+use super::embedded::Embedded;
+use super::space::Space;
 use crate::access::owner::{Owner, require_right};
 use crate::error::Error;
 use crate::installed::NotInstalled;
@@ -95,4 +97,20 @@ pub(crate) fn activated(
     let found =
         ACTIVATED.with(|known| known.find(Some(workspace_id), workspace_id.to_owned(), look_up))?;
     Ok(found.ok_or_else(|| WorkspaceError::Missing(workspace_id.to_owned()))?)
+}
+
+/// The space that embeddings go to; None if the call has neither embeddings nor a space.
+pub(super) fn open_space(
+    client: &mut SpiClient<'_>,
+    space: Option<&str>,
+    workspace_id: &str,
+    is_needed: bool,
+) -> Result<Option<Space>, Error> {
+    if !is_needed && space.is_none() {
+        return Ok(None);
+    }
+    let activated = if space.is_none() { activated(client, workspace_id)? } else { None };
+    let space = Space::find(client, Embedded::Memories, space.or(activated.as_deref()))?;
+    space.require_active()?;
+    Ok(Some(space))
 }

@@ -6,6 +6,7 @@ use super::arguments::{
 };
 use super::error::MemoryError;
 use super::last;
+use super::place;
 use super::scope::Scope;
 use super::score::Weights;
 use super::search::{self, Request};
@@ -57,7 +58,8 @@ CREATE FUNCTION kepler.search_memories(
     diversity double precision DEFAULT 0,
     touch boolean DEFAULT false,
     space text DEFAULT NULL,
-    workspace_id text DEFAULT kepler.current_workspace_id()
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    namespace text DEFAULT ''
 ) RETURNS TABLE (
     memory_id text, content text, score double precision, similarity double precision,
     vector_rank integer, text_rank integer, recency double precision, importance double precision,
@@ -68,7 +70,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::type_complexity, clippy::too_many_arguments)]
-fn search_memories(
+fn search_memories_v2(
     embedding: Option<AnyElement>,
     max_rows: Option<i32>,
     user_id: Option<String>,
@@ -83,6 +85,7 @@ fn search_memories(
     touch: Option<bool>,
     space: Option<String>,
     workspace_id: Option<String>,
+    namespace: Option<String>,
 ) -> Result<
     TableIterator<
         'static,
@@ -121,6 +124,7 @@ fn search_memories(
         scope: Scope {
             workspace_id,
             user: user(user_id)?,
+            namespace: place::namespace("namespace", namespace)?,
             context_types: names("context_types", context_types)?,
             filter: filter.map(|filter| json::text(filter.datum())),
             at: as_of.map_or_else(now, i64::from),

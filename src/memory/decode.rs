@@ -4,7 +4,9 @@
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
+use super::place;
 use super::space::Space;
+use super::ttl::Ttl;
 use crate::answer::{Code, Rejection, Violation};
 use crate::batch::{self, BatchError, INVALID_TIME, Reader};
 use crate::error::Report;
@@ -31,6 +33,10 @@ pub(crate) struct NewMemory {
     pub(crate) expires_at: Option<i64>,
     pub(crate) supersedes: Option<String>,
     pub(crate) embedding: Option<Embedding>,
+    /// The caller's own name, under which it takes the place of what is stored.
+    pub(crate) key: Option<String>,
+    pub(crate) namespace: String,
+    pub(crate) ttl: Option<Ttl>,
 }
 
 impl Default for NewMemory {
@@ -46,6 +52,9 @@ impl Default for NewMemory {
             expires_at: None,
             supersedes: None,
             embedding: None,
+            key: None,
+            namespace: String::new(),
+            ttl: None,
         }
     }
 }
@@ -53,10 +62,12 @@ impl Default for NewMemory {
 /// What the table's columns have for defaults.
 pub(crate) const DEFAULT_TYPE: &str = "fact";
 pub(crate) const DEFAULT_RELEVANCE: f64 = 0.5;
+/// What is said of a ttl that is none.
+const NO_TTL: &str = "must be more than nothing and at most 10,000 years";
 /// Bytes of a context type and of ids.
 const MAX_NAME: usize = 128;
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 12] = [
     "content",
     "embedding",
     "user_id",
@@ -66,6 +77,9 @@ const FIELDS: [&str; 9] = [
     "valid_from",
     "expires_at",
     "supersedes",
+    "key",
+    "namespace",
+    "ttl",
 ];
 
 impl NewMemory {
@@ -105,6 +119,10 @@ impl NewMemory {
         if self.valid_from == Some(i64::MAX) {
             let text = "must be a time, not infinity";
             faults.push(Violation::new(Some("valid_from"), INVALID_TIME, text));
+        }
+        faults.extend(place::faults(&self.namespace, self.key.as_deref()));
+        if self.ttl.is_some_and(|ttl| !ttl.is_length()) {
+            faults.push(Violation::invalid("ttl", NO_TTL));
         }
         faults
     }
@@ -245,6 +263,14 @@ fn memory(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMemory, R
     memory.valid_from = reader.time("valid_from");
     memory.expires_at = reader.time("expires_at");
     memory.supersedes = reader.text("supersedes");
+    memory.key = reader.text("key");
+    memory.namespace = reader.text("namespace").unwrap_or_default();
+    if let Some(seconds) = reader.number("ttl") {
+        memory.ttl = Ttl::of_seconds(seconds);
+        if memory.ttl.is_none() {
+            reader.violate(Violation::invalid("ttl", NO_TTL));
+        }
+    }
     add_faults(reader, see_to_secrets(&mut memory.content, &mut memory.metadata));
     add_faults(reader, memory.faults(space));
     reader.end(memory)

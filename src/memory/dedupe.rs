@@ -28,6 +28,13 @@ const NEAREST: usize = 5;
 /// Up to so many memories in a workspace each is compared; beyond, the index is asked.
 const COMPARED: i64 = 2_000;
 
+impl NewMemory {
+    /// Whether it may repeat something: what supersedes another does not, and what has a key is told by that.
+    fn is_looked_for(&self) -> bool {
+        self.supersedes.is_none() && self.key.is_none()
+    }
+}
+
 /// What an element repeats.
 pub(crate) struct Known {
     pub(crate) of: Original,
@@ -46,7 +53,7 @@ thread_local! {
         c"SELECT n.at, m.id
           FROM (SELECT pg_catalog.unnest($3) AS at, pg_catalog.unnest($4) AS content,
                        pg_catalog.unnest($5) AS user_id, pg_catalog.unnest($6) AS context_type,
-                       pg_catalog.unnest($7) AS is_json) AS n
+                       pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS namespace) AS n
           CROSS JOIN LATERAL (
               SELECT x.id FROM kepler.memories AS x
               WHERE x.workspace_id = $1
@@ -55,11 +62,12 @@ thread_local! {
                 AND x.content = n.content AND x.context_type = n.context_type
                 AND (x.format = 'JSON') = n.is_json
                 AND x.user_id IS NOT DISTINCT FROM n.user_id
+                AND x.namespace IS NOT DISTINCT FROM n.namespace AND x.key IS NULL
                 AND x.valid_to IS NULL AND (x.expires_at IS NULL OR x.expires_at > $2)
               ORDER BY x.created_at LIMIT 1) AS m",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4ARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID,
+            pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::TEXTARRAYOID,
         ],
     ) };
     static COUNT: Statement = const { Statement::new(
@@ -78,7 +86,7 @@ pub(crate) fn find(
 ) -> Vec<Option<Known>> {
     let mut known: Vec<Option<Known>> = Vec::new();
     known.resize_with(memories.len(), || None);
-    let looked_for = |memory: &&NewMemory| memory.supersedes.is_none();
+    let looked_for = |memory: &&NewMemory| memory.is_looked_for();
     let mut same = Columns::new(None);
     for (at, memory) in memories.iter().enumerate() {
         if let Some(memory) = memory.as_ref().filter(looked_for) {
@@ -97,6 +105,7 @@ pub(crate) fn find(
         Some(same.users.datum()),
         Some(same.types.datum()),
         Some(same.is_json.datum()),
+        Some(same.namespaces.datum()),
     ];
     let rows = SAME.with(|plan| plan.run(client, &parameters));
     for row in rows.iter::<2>() {
@@ -123,7 +132,7 @@ fn near_stored(
     let mut near = Columns::new(Some(space));
     for (at, memory) in memories.iter().enumerate() {
         if let Some(memory) = memory
-            && memory.supersedes.is_none()
+            && memory.is_looked_for()
             && memory.embedding.is_some()
             && known[at].is_none()
         {
@@ -147,10 +156,12 @@ fn near_stored(
     let at = parameters.array(pg_sys::INT4ARRAYOID, near.at);
     let users = parameters.array(pg_sys::TEXTARRAYOID, near.users);
     let types = parameters.array(pg_sys::TEXTARRAYOID, near.types);
+    let namespaces = parameters.array(pg_sys::TEXTARRAYOID, near.namespaces);
     let embeddings = parameters.array(vectors.vector_array_type, near.embeddings);
     let condition = format!(
         "m.workspace_id = {workspace} AND m.id = e.memory_id AND m.context_type = n.context_type \
-         AND m.user_id IS NOT DISTINCT FROM n.user_id AND m.valid_to IS NULL \
+         AND m.user_id IS NOT DISTINCT FROM n.user_id \
+         AND m.namespace IS NOT DISTINCT FROM n.namespace AND m.key IS NULL AND m.valid_to IS NULL \
          AND (m.expires_at IS NULL OR m.expires_at > {now})"
     );
     let near = Near { vectors, workspace: &workspace, condition: &condition };
@@ -162,6 +173,7 @@ fn near_stored(
         "SELECT n.at, x.id, x.content, x.is_json \
          FROM (SELECT pg_catalog.unnest({at}) AS at, pg_catalog.unnest({users}) AS user_id, \
                       pg_catalog.unnest({types}) AS context_type, \
+                      pg_catalog.unnest({namespaces}) AS namespace, \
                       pg_catalog.unnest({embeddings}) AS embedding) AS n \
          CROSS JOIN LATERAL ({found}) AS x ORDER BY n.at, x.cosine DESC, x.id"
     );
@@ -263,25 +275,27 @@ impl Near<'_> {
 
 /// Compares the elements with each other: the earlier one is remembered.
 fn within_batch(memories: &[Option<NewMemory>], known: &mut [Option<Known>]) {
-    let mut same: HashMap<(Option<&str>, &str, bool, &str), usize> = HashMap::new();
-    let mut groups: HashMap<(Option<&str>, &str, Wording), Vec<usize>> = HashMap::new();
+    type Scope<'m> = (Option<&'m str>, &'m str, &'m str);
+    let mut same: HashMap<(Scope<'_>, bool, &str), usize> = HashMap::new();
+    let mut groups: HashMap<(Scope<'_>, Wording), Vec<usize>> = HashMap::new();
     for (at, memory) in memories.iter().enumerate() {
-        let Some(memory) = memory.as_ref().filter(|memory| memory.supersedes.is_none()) else {
+        let Some(memory) = memory.as_ref().filter(|memory| memory.is_looked_for()) else {
             continue;
         };
         if known[at].is_some() {
             continue;
         }
-        let (user, context_type) = (memory.user_id.as_deref(), memory.context_type.as_str());
+        let user = memory.user_id.as_deref();
+        let scope = (user, memory.context_type.as_str(), memory.namespace.as_str());
         let (content, is_json) = (memory.content.as_str(), memory.is_json);
-        if let Some(&element) = same.get(&(user, context_type, is_json, content)) {
+        if let Some(&element) = same.get(&(scope, is_json, content)) {
             known[at] = Some(Known { of: Original::Earlier(element), same: true });
             continue;
         }
-        same.insert((user, context_type, is_json, content), at);
+        same.insert((scope, is_json, content), at);
         let Some(embedding) = &memory.embedding else { continue };
         let Some(wording) = Wording::of(content, is_json).if_any() else { continue };
-        let group = groups.entry((user, context_type, wording)).or_default();
+        let group = groups.entry((scope, wording)).or_default();
         let near = group.iter().copied().find(|other| {
             let other = memories[*other].as_ref().and_then(|other| other.embedding.as_ref());
             other.is_some_and(|other| embedding.cosine(other) >= MIN_COSINE)
@@ -303,6 +317,7 @@ struct Columns {
     users: Array,
     types: Array,
     is_json: Array,
+    namespaces: Array,
     embeddings: Array,
 }
 
@@ -316,6 +331,7 @@ impl Columns {
             users: Array::new(array::TEXT),
             types: Array::new(array::TEXT),
             is_json: Array::new(array::BOOLEAN),
+            namespaces: Array::new(array::TEXT),
         }
     }
 
@@ -328,6 +344,7 @@ impl Columns {
         }
         self.types.push_text(&memory.context_type);
         self.is_json.push_bytes(&[u8::from(memory.is_json)]);
+        self.namespaces.push_text(&memory.namespace);
         if let Some(embedding) = &memory.embedding {
             self.embeddings.push_bytes(&embedding.stored());
         }

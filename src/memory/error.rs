@@ -21,6 +21,18 @@ pub(crate) enum MemoryError {
     ZeroVector { place: String },
     #[error("argument \"{argument}\" must be between {least} and {most}, not {given}")]
     OutOfRange { argument: &'static str, least: String, most: String, given: String },
+    #[error("argument \"{argument}\" {fault}")]
+    BadNamespace { argument: &'static str, fault: String },
+    #[error("argument \"after\" is not the cursor of a row in the order of {order}")]
+    BadCursor { order: &'static str },
+    #[error("exactly one of \"memory_ids\" and \"keys\" must be given")]
+    IdsOrKeys,
+    #[error("argument \"namespace\" says where keys are, and ids are looked for everywhere")]
+    NamespaceOfIds,
+    #[error("keys belong to one user, or to none")]
+    KeysOfAnybody,
+    #[error("the metadata would be too large")]
+    MetadataTooLarge,
     #[error("argument \"{0}\" must be a number, not NaN")]
     NotANumber(&'static str),
     #[error("argument \"{0}\" needs an \"embedding\" to compare with")]
@@ -63,6 +75,11 @@ impl Report for MemoryError {
             Self::ZeroVector { .. }
             | Self::OutOfRange { .. }
             | Self::NotANumber(_)
+            | Self::BadNamespace { .. }
+            | Self::BadCursor { .. }
+            | Self::IdsOrKeys
+            | Self::NamespaceOfIds
+            | Self::KeysOfAnybody
             | Self::NeedsEmbedding(_)
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
@@ -72,6 +89,7 @@ impl Report for MemoryError {
                 "external_id_taken" => ERRCODE_UNIQUE_VIOLATION,
                 _ => ERRCODE_INVALID_PARAMETER_VALUE,
             },
+            Self::MetadataTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::NotWritten { .. } | Self::NotAdded => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::EmbeddedMeanwhile { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
             Self::NoColumns { .. } => ERRCODE_UNDEFINED_COLUMN,
@@ -155,6 +173,13 @@ impl Report for MemoryError {
             Self::WhichWords { .. } => "Name one in the argument \"words_column\".".to_owned(),
             Self::NotWritten { .. } => {
                 "A trigger on kepler.memories prevents the write.".to_owned()
+            }
+            Self::BadCursor { .. } => {
+                "Pass the column cursor of the last row of the page before, with the same order_by."
+                    .to_owned()
+            }
+            Self::KeysOfAnybody => {
+                "Pass a user_id, or NULL for the memories of no user.".to_owned()
             }
             Self::NotAdded => "A trigger on kepler.messages prevents the write.".to_owned(),
             Self::EmbeddedMeanwhile { .. } => "Run the transaction again.".to_owned(),

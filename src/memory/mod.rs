@@ -5,7 +5,8 @@
 //! finds the vectors, `scope` (with the crate's `filter`) says which memories count, `nearest` finds the
 //! nearest of them, `words` what words find (by `rarity` and `word_score`), `gather` leads through both, and `search` puts what they give in
 //! order by `score`; `messages` does the same for
-//! messages. `put` writes what `decode` has read.
+//! messages. `put` writes what `decode` has read, `put_keyed` what of it has a key; `store` reads memories by their keys, lists,
+//! counts and updates them.
 
 pub(crate) mod access;
 pub(crate) mod api;
@@ -23,8 +24,10 @@ mod merge;
 pub(crate) mod messages;
 mod narrow;
 mod nearest;
+mod place;
 mod put;
 pub(crate) mod put_api;
+mod put_keyed;
 mod put_rows;
 mod rarity;
 mod recall;
@@ -35,7 +38,9 @@ pub(crate) mod set_embeddings;
 mod space;
 pub(crate) mod space_tables;
 mod statement;
+pub(crate) mod store;
 mod touch;
+mod ttl;
 pub(crate) mod vectors;
 mod whose;
 pub(crate) mod word_score;

@@ -22,18 +22,38 @@ pub(super) fn is_narrow(
     conditions: &Conditions,
     parameters: &Parameters,
 ) -> bool {
-    let Some(Keys { sql, hash }) = &conditions.narrow else { return false };
-    let scope = (embedded as u32, *hash, MOST);
+    narrowest(client, embedded, conditions, parameters, MOST).is_some()
+}
+
+/// The first of the keys of a scope that leads to so many rows at most.
+pub(super) fn narrowest<'c>(
+    client: &mut SpiClient<'_>,
+    embedded: Embedded,
+    conditions: &'c Conditions,
+    parameters: &Parameters,
+    most: usize,
+) -> Option<&'c Keys> {
+    conditions.narrow.iter().find(|keys| are_few(client, embedded, keys, parameters, most))
+}
+
+fn are_few(
+    client: &mut SpiClient<'_>,
+    embedded: Embedded,
+    Keys { sql, hash }: &Keys,
+    parameters: &Parameters,
+    most: usize,
+) -> bool {
+    let scope = (embedded as u32, *hash, most);
     WIDE.with(|wide| {
         wide.is_small(scope, || {
             let sql = format!(
                 "SELECT pg_catalog.count(*) FROM (SELECT FROM {} AS m WHERE {sql} LIMIT {}) AS counted",
                 embedded.table(),
-                MOST + 1
+                most + 1
             );
             let counted = parameters.run_kept(client, sql, Order::Sorted);
             let counted = counted.iter::<1>().next().and_then(|row| row.bigint(0));
-            counted.is_some_and(|counted| counted as usize <= MOST)
+            counted.is_some_and(|counted| counted as usize <= most)
         })
     })
 }

@@ -12,6 +12,7 @@ use super::dedupe::{self, Known, Original};
 use super::embedded::{Present, insert_embeddings};
 use super::error::MemoryError;
 use super::merge::merge_known;
+use super::put_keyed::{self, Given, Place, Written};
 use super::put_rows::{Beside, Rows};
 use super::space::Space;
 use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
@@ -24,7 +25,7 @@ use crate::pg::plan::Statement;
 use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use crate::workspace::WorkspaceError;
-use pgrx::pg_sys;
+use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 
@@ -61,22 +62,23 @@ thread_local! {
     static INSERT: Statement = const { Statement::new(
         c"INSERT INTO kepler.memories (
               workspace_id, id, user_id, context_type, content, format, relevance_score, metadata,
-              valid_from, expires_at, created_at, updated_at)
+              valid_from, expires_at, namespace, ttl, created_at, updated_at)
           SELECT $1, n.id, n.user_id, n.context_type, n.content,
               CASE WHEN n.is_json THEN 'JSON'::kepler.memory_format ELSE 'TEXT' END,
-              n.relevance_score, COALESCE(n.metadata, '{}'), COALESCE(n.valid_from, $2), n.expires_at,
-              $2, $2
+              n.relevance_score, COALESCE(n.metadata, '{}'), COALESCE(n.valid_from, $2),
+              COALESCE(n.expires_at, $2 + n.ttl), n.namespace, n.ttl, $2, $2
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS user_id,
                        pg_catalog.unnest($5) AS context_type, pg_catalog.unnest($6) AS content,
                        pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS relevance_score,
                        pg_catalog.unnest($9) AS metadata, pg_catalog.unnest($10) AS valid_from,
-                       pg_catalog.unnest($11) AS expires_at) AS n
-          RETURNING id, CASE WHEN $12 THEN content END",
+                       pg_catalog.unnest($11) AS expires_at, pg_catalog.unnest($12) AS namespace,
+                       pg_catalog.unnest($13) AS ttl) AS n
+          RETURNING id, CASE WHEN $14 THEN content END",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::FLOAT8ARRAYOID,
             pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::BOOLOID,
+            pg_sys::TEXTARRAYOID, pg_sys::INTERVALARRAYOID, pg_sys::BOOLOID,
         ],
     ) };
     static SUPERSEDE: Statement = const { Statement::new(
@@ -85,7 +87,7 @@ thread_local! {
               valid_to = GREATEST(m.valid_from, LEAST(m.valid_to, n.at)), updated_at = $2
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS by,
                        pg_catalog.unnest($5) AS at) AS n
-          WHERE m.workspace_id = $1 AND m.id = n.id",
+          WHERE m.workspace_id = $1 AND m.id = n.id AND m.superseded_by IS DISTINCT FROM n.by",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::TIMESTAMPTZARRAYOID,
@@ -104,6 +106,8 @@ struct Batch<'b> {
     workspace: &'b Text,
     space: Option<&'b Space>,
     memories: Vec<Option<NewMemory>>,
+    /// What each gets if it is new: in the order of the batch, whatever is written first.
+    ids: Vec<String>,
     answers: Vec<Put>,
     /// Whether the elements that the database refuses are answered; else its error ends the call.
     skip: bool,
@@ -137,10 +141,12 @@ pub(crate) fn run(
         }
         answers.push(answer);
     }
-    let mut batch = Batch { workspace: &workspace, space, memories, answers, skip };
+    let ids = memories.iter().map(|_| new_id()).collect();
+    let mut batch = Batch { workspace: &workspace, space, memories, ids, answers, skip };
     batch.reject_unknown_users(client);
     // Each round writes or rejects at least the first element that is left.
     while batch.memories.iter().any(Option::is_some) {
+        let replaced = batch.take_replaced();
         let losers = batch.find_predecessors(client);
         let repeats = if dedupe { batch.take_known(client) } else { Vec::new() };
         batch.insert_all(client)?;
@@ -170,6 +176,16 @@ pub(crate) fn run(
             }
         }
         merge_known(client, &workspace, space, settled, &mut batch.answers, skip);
+        for (at, winner, memory) in replaced {
+            // One that was rejected, or has yet to be written, has no memory.
+            match batch.answers[winner].id.clone() {
+                None => again.push((at, memory)),
+                id => {
+                    batch.answers[at].outcome = Outcome::Superseded;
+                    batch.answers[at].id = id;
+                }
+            }
+        }
         for (at, memory) in again {
             batch.answers[at] = Answer::new(None, Outcome::Inserted);
             batch.memories[at] = Some(memory);
@@ -210,6 +226,26 @@ impl Batch<'_> {
                 reject(answer, Violation::new(Some("user_id"), Code::own("unknown_user"), text));
             }
         }
+    }
+
+    /// Takes out the elements whose key a later one has too, with that one: the last one is written.
+    fn take_replaced(&mut self) -> Vec<(usize, usize, NewMemory)> {
+        let mut last: HashMap<Place<'_>, usize> = HashMap::new();
+        let mut places = Vec::new();
+        for (at, memory) in self.memories.iter().enumerate().rev() {
+            let Some(memory) = memory.as_ref().filter(|_| !self.answers[at].is_rejected()) else {
+                continue;
+            };
+            let Some(place) = memory.place() else { continue };
+            match last.get(&place) {
+                Some(&winner) => places.push((at, winner)),
+                None => {
+                    last.insert(place, at);
+                }
+            }
+        }
+        let taken = places.into_iter().rev();
+        taken.filter_map(|(at, winner)| Some((at, winner, self.memories[at].take()?))).collect()
     }
 
     /// Locks the memories to supersede, and rejects the elements whose memory does not exist. Gives
@@ -289,9 +325,22 @@ impl Batch<'_> {
 
     /// Writes what is left, some at a time.
     fn insert_all(&mut self, client: &mut SpiClient<'_>) -> Result<(), Error> {
-        let left: Vec<usize> =
-            (0..self.memories.len()).filter(|&at| self.memories[at].is_some()).collect();
-        let mut rest = left.as_slice();
+        let left = |keyed: bool| {
+            let is_left = move |memory: &Option<NewMemory>| {
+                memory.as_ref().is_some_and(|memory| memory.key.is_some() == keyed)
+            };
+            let all = self.memories.iter().enumerate();
+            all.filter(move |(_, memory)| is_left(memory)).map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let (plain, mut keyed) = (left(false), left(true));
+        // In one order, so that two calls cannot wait for each other.
+        keyed.sort_by_key(|&at| self.memories[at].as_ref().and_then(NewMemory::place));
+        self.insert_each(client, &plain)?;
+        self.insert_each(client, &keyed)
+    }
+
+    fn insert_each(&mut self, client: &mut SpiClient<'_>, left: &[usize]) -> Result<(), Error> {
+        let mut rest = left;
         while !rest.is_empty() {
             let (mut taken, mut bytes) = (0, 0);
             while taken < rest.len().min(CHUNK_ROWS) && (taken == 0 || bytes < CHUNK_BYTES) {
@@ -334,13 +383,14 @@ impl Batch<'_> {
     }
 
     /// Notes the ids of the elements that were written; the others were swallowed.
-    fn settle(&mut self, chunk: &[usize], written: Vec<(usize, String)>) {
+    fn settle(&mut self, chunk: &[usize], written: Vec<(usize, String, Outcome)>) {
         for &at in chunk {
             self.memories[at] = None;
         }
         let mut left: HashSet<usize> = chunk.iter().copied().collect();
-        for (at, id) in written {
+        for (at, id, outcome) in written {
             left.remove(&at);
+            self.answers[at].outcome = outcome;
             self.answers[at].id = Some(id);
         }
         for at in left {
@@ -348,22 +398,103 @@ impl Batch<'_> {
         }
     }
 
-    /// Inserts some of the memories, their embeddings, and ends what they supersede. Gives those that
-    /// were written, with their ids.
-    fn insert(&self, client: &mut SpiClient<'_>, chunk: &[usize]) -> Vec<(usize, String)> {
-        let (workspace, now) = (self.workspace, now());
-        let mut rows = Rows::new();
-        let mut ids: HashMap<String, usize> = HashMap::with_capacity(chunk.len());
-        for &at in chunk {
-            let Some(memory) = &self.memories[at] else { continue };
-            let id = new_id();
-            rows.push(&id, memory);
-            ids.insert(id, at);
+    /// Writes some of the memories, their embeddings, and ends what they supersede. Gives those that were written, with
+    /// their ids. Either all of them have a key, or none.
+    fn insert(&self, client: &mut SpiClient<'_>, chunk: &[usize]) -> Vec<(usize, String, Outcome)> {
+        let now = now();
+        let of_chunk = |&at: &usize| Some((at, self.memories[at].as_ref()?));
+        let memories: Vec<(usize, &NewMemory)> = chunk.iter().filter_map(of_chunk).collect();
+        let is_keyed = memories.first().is_some_and(|(_, memory)| memory.key.is_some());
+        let mut written = match is_keyed {
+            true => self.upsert(client, &memories, now),
+            false => self.insert_plain(client, &memories, now),
+        };
+        let mut beside = Beside::new(self.space);
+        for Written { at, id, is_as_given, .. } in &written {
+            if let Some(memory) = &self.memories[*at] {
+                beside.push(id, memory, *is_as_given, now);
+            }
         }
-        let time = Some(pg_sys::Datum::from(now));
+        if let Some(space) = self.space.filter(|_| beside.embedded.count() > 0) {
+            let (ids, embeddings) = (&mut beside.embedded, &mut beside.embeddings);
+            let embedded = insert_embeddings(
+                client,
+                self.workspace,
+                space,
+                ids,
+                embeddings,
+                Present::IsReplaced,
+            );
+            // Another embedding of the same content changes the memory too.
+            for Written { id, outcome, .. } in &mut written {
+                if *outcome == Outcome::Unchanged && embedded.contains_key(id) {
+                    *outcome = Outcome::Updated;
+                }
+            }
+        }
+        self.supersede(client, beside, now);
+        written.into_iter().map(|written| (written.at, written.id, written.outcome)).collect()
+    }
+
+    /// Ends what memories supersede.
+    fn supersede(&self, client: &mut SpiClient<'_>, mut beside: Beside, now: i64) {
+        if beside.ended.count() > 0 {
+            let parameters = [
+                Some(self.workspace.datum()),
+                Some(pg_sys::Datum::from(now)),
+                Some(beside.ended.datum()),
+                Some(beside.successors.datum()),
+                Some(beside.ended_at.datum()),
+            ];
+            SUPERSEDE.with(|plan| plan.run(client, &parameters));
+        }
+    }
+
+    /// Writes memories under their keys. What one supersedes is ended before: it may have the key itself.
+    fn upsert(
+        &self,
+        client: &mut SpiClient<'_>,
+        memories: &[(usize, &NewMemory)],
+        now: i64,
+    ) -> Vec<Written> {
+        let given: Vec<Given<'_>> =
+            memories.iter().map(|&(at, memory)| Given { at, id: &self.ids[at], memory }).collect();
+        let end = |client: &mut SpiClient<'_>| {
+            let mut beside = Beside::new(None);
+            for Given { id, memory, .. } in &given {
+                beside.push(id, memory, false, now);
+            }
+            self.supersede(client, beside, now);
+        };
+        let written = put_keyed::upsert(client, self.workspace, self.space, now, &given, end);
+        // What a trigger swallows takes nobody's place.
+        if written.len() < memories.len() && memories.iter().any(|(_, it)| it.supersedes.is_some())
+        {
+            ereport!(
+                ERROR,
+                PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
+                "a trigger prevented the write"
+            );
+        }
+        written
+    }
+
+    fn insert_plain(
+        &self,
+        client: &mut SpiClient<'_>,
+        memories: &[(usize, &NewMemory)],
+        now: i64,
+    ) -> Vec<Written> {
+        let workspace = self.workspace;
+        let mut rows = Rows::new();
+        let mut ids: HashMap<&str, (usize, &NewMemory)> = HashMap::with_capacity(memories.len());
+        for &(at, memory) in memories {
+            rows.push(&self.ids[at], memory);
+            ids.insert(&self.ids[at], (at, memory));
+        }
         let parameters = [
             Some(workspace.datum()),
-            time,
+            Some(pg_sys::Datum::from(now)),
             Some(rows.ids.datum()),
             Some(rows.users.datum()),
             Some(rows.types.datum()),
@@ -373,43 +504,17 @@ impl Batch<'_> {
             Some(rows.metadata.datum()),
             Some(rows.valid_from.datum()),
             Some(rows.expires_at.datum()),
+            Some(rows.namespaces.datum()),
+            Some(rows.ttls.datum()),
             Some(pg_sys::Datum::from(self.space.is_some())),
         ];
         let inserted = INSERT.with(|plan| plan.run(client, &parameters));
         // A trigger of somebody's may have changed what is remembered: the embedding is of something else then.
-        let mut changed: HashSet<usize> = HashSet::new();
-        let written: Vec<(usize, String)> = inserted
-            .iter::<2>()
-            .filter_map(|row| {
-                let (id, at) = ids.remove_entry(row.text(0)?)?;
-                let given = self.memories[at].as_ref().map(|memory| memory.content.as_str());
-                if row.text(1).is_some_and(|content| Some(content) != given) {
-                    changed.insert(at);
-                }
-                Some((at, id))
-            })
-            .collect();
-        drop(inserted);
-        let mut beside = Beside::new(self.space);
-        for (at, id) in &written {
-            if let Some(memory) = &self.memories[*at] {
-                beside.push(id, memory, !changed.contains(at), now);
-            }
-        }
-        if let Some(space) = self.space.filter(|_| beside.embedded.count() > 0) {
-            let (ids, embeddings) = (&mut beside.embedded, &mut beside.embeddings);
-            insert_embeddings(client, workspace, space, ids, embeddings, Present::IsReplaced);
-        }
-        if beside.ended.count() > 0 {
-            let parameters = [
-                Some(workspace.datum()),
-                time,
-                Some(beside.ended.datum()),
-                Some(beside.successors.datum()),
-                Some(beside.ended_at.datum()),
-            ];
-            SUPERSEDE.with(|plan| plan.run(client, &parameters));
-        }
-        written
+        let written = inserted.iter::<2>().filter_map(|row| {
+            let (id, (at, memory)) = ids.remove_entry(row.text(0)?)?;
+            let is_as_given = row.text(1).is_none_or(|content| content == memory.content);
+            Some(Written { at, id: id.to_owned(), outcome: Outcome::Inserted, is_as_given })
+        });
+        written.collect()
     }
 }

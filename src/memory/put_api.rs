@@ -1,12 +1,11 @@
 //! The SQL functions that remember.
 
-use super::access::activated;
+use super::access::open_space;
 use super::decode::{self, NewMemory, see_to_secrets};
-use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put;
-use super::space::Space;
+use super::ttl::Ttl;
 use crate::answer::{self, Rejection, Violation};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
@@ -20,23 +19,6 @@ use pgrx::JsonB;
 use pgrx::iter::TableIterator;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
-use pgrx::spi::SpiClient;
-
-/// The space that embeddings go to; None if the call has neither embeddings nor a space.
-fn open_space(
-    client: &mut SpiClient<'_>,
-    space: Option<&str>,
-    workspace_id: &str,
-    is_needed: bool,
-) -> Result<Option<Space>, Error> {
-    if !is_needed && space.is_none() {
-        return Ok(None);
-    }
-    let activated = if space.is_none() { activated(client, workspace_id)? } else { None };
-    let space = Space::find(client, Embedded::Memories, space.or(activated.as_deref()))?;
-    space.require_active()?;
-    Ok(Some(space))
-}
 
 /// Remembers one thing, whose content is text or a JSON value, and answers with one row.
 #[pg_extern(
@@ -57,6 +39,9 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    key text DEFAULT NULL,
+    namespace text DEFAULT '',
+    ttl interval DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -76,6 +61,9 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    key text DEFAULT NULL,
+    namespace text DEFAULT '',
+    ttl interval DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -84,7 +72,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
-fn remember(
+fn remember_v2(
     content: Option<AnyElement>,
     embedding: Option<AnyElement>,
     user_id: Option<String>,
@@ -97,6 +85,9 @@ fn remember(
     dedupe: Option<bool>,
     space: Option<String>,
     workspace_id: Option<String>,
+    key: Option<String>,
+    namespace: Option<String>,
+    ttl: Option<AnyElement>,
 ) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
@@ -116,6 +107,10 @@ fn remember(
         supersedes,
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
+        key,
+        namespace: required("namespace", namespace)?,
+        // SAFETY: declared in SQL as interval.
+        ttl: ttl.map(|given| unsafe { Ttl::of(&given) }),
     };
     let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
     let answer = Spi::connect_mut(|client| {

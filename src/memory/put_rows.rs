@@ -16,6 +16,9 @@ pub(super) struct Rows {
     pub(super) metadata: Array,
     pub(super) valid_from: Array,
     pub(super) expires_at: Array,
+    pub(super) namespaces: Array,
+    pub(super) keys: Array,
+    pub(super) ttls: Array,
 }
 
 impl Rows {
@@ -31,6 +34,9 @@ impl Rows {
             relevance: Array::new(array::FLOAT),
             valid_from: Array::new(array::TIMESTAMPTZ),
             expires_at: Array::new(array::TIMESTAMPTZ),
+            namespaces: Array::new(array::TEXT),
+            keys: Array::new(array::TEXT),
+            ttls: Array::new(array::INTERVAL),
         }
     }
 
@@ -50,6 +56,15 @@ impl Rows {
         }
         self.valid_from.push_time(memory.valid_from);
         self.expires_at.push_time(memory.expires_at);
+        self.namespaces.push_text(&memory.namespace);
+        match &memory.key {
+            Some(key) => self.keys.push_text(key),
+            None => self.keys.push_null(),
+        }
+        match memory.ttl {
+            Some(ttl) => self.ttls.push_bytes(&ttl.stored()),
+            None => self.ttls.push_null(),
+        }
     }
 }
 

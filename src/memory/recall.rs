@@ -82,6 +82,7 @@ impl Asked<'_> {
             Embedded::Memories => Scope {
                 workspace_id: self.workspace_id.to_owned(),
                 user: User::Any,
+                namespace: String::new(),
                 context_types: None,
                 filter: None,
                 at: now(),

@@ -3,6 +3,7 @@
 
 use super::embedded::Embedded;
 use super::nearest::{Keys, Probe, RowsOf, SpaceRows, Target};
+use super::place;
 use crate::error::Error;
 use crate::filter::{self, Compiled, Operand};
 use crate::pg::query::Parameters;
@@ -13,6 +14,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) struct Scope {
     pub(crate) workspace_id: String,
     pub(crate) user: User,
+    /// The namespace whose memories count, and all that is below it; empty: all.
+    pub(crate) namespace: String,
     pub(crate) context_types: Option<Vec<String>>,
     /// The JSON text of a filter over metadata.
     pub(crate) filter: Option<String>,
@@ -44,8 +47,8 @@ impl User {
 pub(crate) struct Conditions {
     pub(crate) keys: Keys,
     pub(crate) rows: SpaceRows,
-    /// Conditions that an index leads to, over the rows themselves, where few may meet them.
-    pub(crate) narrow: Option<Keys>,
+    /// Conditions that an index leads to, over the rows themselves, each of which few may meet.
+    pub(crate) narrow: Vec<Keys>,
     /// Tells all of it from other scopes.
     pub(crate) hash: u64,
     /// Whether all rows of the workspace count, but for those whose time is not now.
@@ -92,33 +95,52 @@ impl Scope {
             keys
         };
         let (keys, memories) = (keys("e"), keys("m"));
+        let mut narrow = Vec::new();
+        let mut namespaces = None;
+        let keys_hash = self.keys_hash();
+        if !self.namespace.is_empty() {
+            let (from, to) = place::range(&self.namespace);
+            let (from, to) = (parameters.text(&from), parameters.text(&to));
+            let of = |alias: &str| {
+                format!(
+                    "{alias}.workspace_id = {workspace} AND {alias}.namespace <> '' \
+                     AND ({alias}.namespace || '/') >= {from} AND ({alias}.namespace || '/') < {to}"
+                )
+            };
+            let hash = xxh3_64(format!("{:?}", (&self.workspace_id, &self.namespace)).as_bytes());
+            narrow.push(Keys { sql: of("m"), hash });
+            namespaces = Some(Keys { sql: of("x"), hash });
+        }
+        if user.is_some() {
+            narrow.push(Keys { sql: memories.clone(), hash: keys_hash });
+        }
         let at = parameters.time(self.at);
         let mut all = format!(
             "{memories} AND m.valid_from <= {at} AND (m.valid_to IS NULL OR m.valid_to > {at}) \
              AND (m.expires_at IS NULL OR m.expires_at > {at})"
         );
+        if let Some(Keys { sql, .. }) = narrow.first().filter(|_| namespaces.is_some()) {
+            all.push_str(&format!(" AND {sql}"));
+        }
         let mut probe = None;
         if let Some(filter) = &self.filter {
             let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
             probe = pass(&compiled, parameters);
             all.push_str(&format!(" AND {}", compiled.sql));
         }
-        let keys_hash = self.keys_hash();
-        let hash = match &self.filter {
-            Some(filter) => keys_hash ^ xxh3_64(filter.as_bytes()),
-            None => keys_hash,
-        };
+        let filter_hash = self.filter.as_ref().map_or(0, |filter| xxh3_64(filter.as_bytes()));
+        let hash = keys_hash ^ filter_hash ^ namespaces.as_ref().map_or(0, |keys| keys.hash);
         let rows = SpaceRows {
             embedded: Embedded::Memories,
             workspace,
             from: "kepler.memories AS m",
             of_row: "",
             conditions: all,
-            is_filtered: self.filter.is_some(),
+            is_filtered: self.filter.is_some() || namespaces.is_some(),
             probe,
+            namespaces,
         };
-        let is_whole = user.is_none() && types.is_none() && self.filter.is_none();
-        let narrow = user.map(|_| Keys { sql: memories, hash: keys_hash });
+        let is_whole = narrow.is_empty() && types.is_none() && self.filter.is_none();
         Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash, is_whole })
     }
 }

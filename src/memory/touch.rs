@@ -7,6 +7,7 @@ use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
+use crate::pg::{relation, role};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -22,6 +23,20 @@ thread_local! {
                           AND x.last_accessed_at <= $2 - interval '1 minute'
                         LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l)) AS id) AS m
           WHERE a.workspace_id = $1 AND a.memory_id = m.id",
+        &[pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID],
+    ) };
+    // A row that moves by less than a tenth of its ttl is not written, nor one that another transaction writes.
+    static EXTEND: Statement = const { Statement::new(
+        c"UPDATE kepler.memories AS m SET expires_at = $2 + m.ttl
+          FROM (SELECT pg_catalog.unnest(ARRAY(
+                    SELECT l.id
+                    FROM (SELECT pg_catalog.unnest($3) AS id) AS n
+                    CROSS JOIN LATERAL (
+                        SELECT x.id FROM kepler.memories AS x
+                        WHERE x.workspace_id = $1 AND x.id = n.id
+                          AND x.expires_at > $2 AND x.expires_at <= $2 + x.ttl - x.ttl / 10
+                        LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) AS l)) AS id) AS n
+          WHERE m.workspace_id = $1 AND m.id = n.id",
         &[pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID],
     ) };
     // An insert would wait for another transaction that inserts the same. A few locks, by the hash of
@@ -41,7 +56,7 @@ thread_local! {
     ) };
 }
 
-/// Notes accesses, and gives how many.
+/// Notes accesses, and gives how many. What has a ttl lives on.
 pub(crate) fn run<'i>(
     client: &mut SpiClient<'_>,
     workspace_id: &str,
@@ -61,6 +76,15 @@ pub(crate) fn run<'i>(
     let workspace = Text::new(workspace_id);
     let parameters =
         [Some(workspace.datum()), Some(pg_sys::Datum::from(now())), Some(array.datum())];
+    if may_extend() {
+        EXTEND.with(|plan| plan.run(client, &parameters));
+    }
     let updated = UPDATE.with(|plan| plan.run(client, &parameters)).count();
     updated + INSERT.with(|plan| plan.run(client, &parameters)).count()
+}
+
+/// Whether the caller may write to memories: a reader notes accesses alone.
+fn may_extend() -> bool {
+    relation::named(c"kepler", c"memories")
+        .is_some_and(|memories| role::may(pg_sys::ACL_UPDATE, memories))
 }

@@ -113,7 +113,8 @@ fn score<'t>(text: impl Iterator<Item = (&'t [u8], u16)>, packed: &[u8]) -> f64 
         let times = f64::from(*times);
         f64::from(*weight) * times * (SATURATION + 1.0) / (times + slow)
     };
-    few[..count.min(FEW)].iter().chain(&more).map(part).sum()
+    // Nothing is 0, and not -0.
+    few[..count.min(FEW)].iter().chain(&more).map(part).fold(0.0, |sum, part| sum + part)
 }
 
 /// Internal: how well words answer a question, packed as a search has it.

@@ -56,6 +56,8 @@ pub(crate) const BIGINT: ElementType = ElementType::fixed(pg_sys::INT8OID, 8, 8)
 pub(crate) const FLOAT: ElementType = ElementType::fixed(pg_sys::FLOAT8OID, 8, 8);
 /// `date`, days since 2000-01-01.
 pub(crate) const DATE: ElementType = ElementType::fixed(pg_sys::DATEOID, 4, 4);
+/// `interval`, as Postgres stores it.
+pub(crate) const INTERVAL: ElementType = ElementType::fixed(pg_sys::INTERVALOID, 8, 16);
 /// `time`, microseconds since midnight.
 pub(crate) const TIME: ElementType = ElementType::fixed(pg_sys::TIMEOID, 8, 8);
 /// `tid`, the place of a row's version.

@@ -7,8 +7,8 @@ use pgrx::pg_sys;
 const ENTRY: usize = 4;
 const LENGTH_BITS: u32 = 11;
 
-/// The words of a text, in the order of their bytes, each with how often it comes. What has no position, as a word that
-/// no text holds, does not come.
+/// The words of a text, in the order of their bytes, each with how often it comes: once where there are no positions. The word
+/// that names a workspace is none; it begins with a blank, and has no position.
 ///
 /// # Safety
 /// `datum` must be a non-null `tsvector`; see [`varlena::bytes`].
@@ -42,12 +42,16 @@ impl<'a> Iterator for Words<'a> {
         while self.at < self.texts {
             let entry = number(self.bytes, self.at)?;
             self.at += ENTRY;
-            if entry & 1 == 0 {
-                continue;
-            }
             let length = (entry >> 1 & ((1 << LENGTH_BITS) - 1)) as usize;
             let start = self.texts + (entry >> (1 + LENGTH_BITS)) as usize;
             let word = self.bytes.get(start..start + length)?;
+            if entry & 1 == 0 {
+                // The word of a workspace is none of the text.
+                if word.starts_with(b" ") {
+                    continue;
+                }
+                return Some((word, 1));
+            }
             // Their number stands before the positions, at an even place.
             let counted = self.bytes.get((start + length).next_multiple_of(2)..)?.first_chunk()?;
             return Some((word, u16::from_ne_bytes(*counted)));
@@ -60,7 +64,7 @@ impl<'a> Iterator for Words<'a> {
 mod tests {
     use super::*;
 
-    /// As Postgres stores 'ab':1,3 'c':2 and a word without positions.
+    /// As Postgres stores 'ab':1,3 'c':2 and the word of a workspace, which has no positions.
     fn stored() -> Vec<u8> {
         let entry = |has: u32, length: u32, at: u32| has | length << 1 | at << 12;
         let mut bytes = Vec::new();

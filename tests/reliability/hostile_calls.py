@@ -50,7 +50,7 @@ BLUEPRINT = {
          "references": [{"fields": ["parent"], "to": "Parent", "to_fields": ["id"], "name": "second"}], "checks": [{"field": "a", "op": ">", "value": 1}]},
     ],
 }  # fmt: skip
-MEMORY = {"content": "a", "embedding": [1, 2, 3], "user_id": "ada", "metadata": {"a": 1}, "relevance_score": 0.5, "supersedes": "memory1"}
+MEMORY = {"content": "a", "embedding": [1, 2, 3], "user_id": "ada", "metadata": {"a": 1}, "relevance_score": 0.5, "supersedes": "memory1", "key": "k", "namespace": "a", "ttl": 60}
 
 
 class Json:
@@ -92,7 +92,7 @@ SANE: dict[str, str | Json] = {
     **{f"{name}.sync_run_id": "(SELECT min(sync_run_id) FROM kepler.inbox_rows)" for name in ("merge_inbox_batch", "merge_inbox_step")},
     "resume_sync.entity_type": "NULL", "max_delete_fraction": "1", "retry_rejects.sync_run_id": "NULL",
     "conversation_id": "'talk'", "role": "'user'", "content": "'said'", "remember.content": Json({"a": 1}), "messages": Json([{"role": "user", "content": "said", "embedding": [1, 2, 3], "metadata": {"a": 1}, "sent_at": "2024-01-01", "token_count": 1}]),
-    "before": "5", "after": "2", "after_id": "2", "pending_memory_embeddings.after_id": "'memory1'", "max_tokens": "100", "token_count": "1", "number": "1", "expand": "2",
+    "before": "5", "after": "2", "after_id": "2", "list_memories.after": "'[\"id\", \"memory1\"]'", "list_namespaces.after": "'a'", "prefix": "'notes'", "suffix": "'*'", "max_depth": "2", "order_by": "'id'", "keys": "'{k1,k2}'", "key": "'k1'", "namespace": "'notes/a'", "get_memories.memory_ids": "NULL", "forget.keys": "NULL", "forget.namespace": "''", "search_memories.namespace": "''", "named_memories.memory_ids": "NULL", "ttl": "'1 day'", "update_memory.content.jsonb": Json({"a": 1}), "updated_before": "'2100-01-01'", "created_before": "'2100-01-01'", "pending_memory_embeddings.after_id": "'memory1'", "max_tokens": "100", "token_count": "1", "number": "1", "expand": "2",
     "embedding": "'[1, 2, 3]'", "space": "'small'", "create_embedding_space.space": "'space'", "dimensions": "3", "model": "'m'", "metric": "'cosine'",
     "embeddings": Json([{"memory_id": "memory1", "embedding": [1, 2, 3]}]), "set_message_embeddings.embeddings": Json([{"message_id": 1, "embedding": [1, 2, 3]}]),
     "retire_embedding_space.space": "'next'", "drop_embedding_space.space": "'retired'",

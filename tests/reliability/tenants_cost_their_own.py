@@ -28,7 +28,7 @@ INSERT INTO kepler.connections (id, name, reference_id, provider, user_id) SELEC
 INSERT INTO kepler.workflows (id, user_id, name, trigger) SELECT 'w' || i, 'u' || i, 'w', '{"app": "Mail"}' FROM generate_series(FIRST, LAST) AS i;
 SELECT count(*) FROM generate_series(FIRST, LAST) AS i CROSS JOIN LATERAL kepler.start_execution('w' || i, 'k') AS s;
 SELECT count(*) FROM generate_series(FIRST, LAST, 500) AS first CROSS JOIN LATERAL kepler.remember_many((
-    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'user_id', 'u' || i, 'metadata', jsonb_build_object('k', i, 'all', 1), 'embedding', jsonb_build_array(1, i)))
+    SELECT jsonb_agg(jsonb_build_object('content', 'tea ' || i, 'key', 'k' || i, 'namespace', 'notes', 'user_id', 'u' || i, 'metadata', jsonb_build_object('k', i, 'all', 1), 'embedding', jsonb_build_array(1, i)))
     FROM generate_series(first, least(first + 499, LAST)) AS i)::text) AS r;
 INSERT INTO kepler.conversations (id, user_id) SELECT 'talk' || i, 'u' || i FROM generate_series(FIRST, LAST) AS i;
 SELECT count(*) FROM generate_series(FIRST, LAST, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk' || FIRST, (
@@ -75,6 +75,15 @@ CALLS = {
     "sync_progress": "kepler.sync_progress",
     "merge_inbox_batch": "kepler.merge_inbox_batch((SELECT id FROM kepler.sync_runs), 10)",
     "expire_memories": "kepler.expire_memories()",
+    "search_memories (namespace)": "kepler.search_memories('[1, 0]', query_text => 'tea', namespace => 'notes')",
+    "remember (key)": "kepler.remember('milk', key => 'k1', namespace => 'notes')",
+    "get_memories": "kepler.get_memories(keys => '{k1,none}', namespace => 'notes', user_id => 'u1')",
+    "list_memories": "kepler.list_memories(namespace => 'notes')",
+    "list_memories (user)": "kepler.list_memories('u1', order_by => 'updated_at')",
+    "list_memories (key)": "kepler.list_memories(order_by => 'key')",
+    "count_memories": "kepler.count_memories()",
+    "list_namespaces": "kepler.list_namespaces()",
+    "forget (keys)": "kepler.forget(keys => '{k1}', namespace => 'notes', user_id => 'u1')",
 }  # fmt: skip
 # Direct SQL, planned with statistics: lists and counts of the own rows.
 LISTS = ["records", "entities", "users", "connections", "workflows", "executions", "memories", "messages", "conversations", "rejects", "enrichment_queue", "leases", "feed", "inbox_rows"]

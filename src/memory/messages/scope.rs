@@ -58,11 +58,11 @@ impl Scope {
             User::Nobody => all.push_str(" AND c.user_id IS NULL"),
             User::Id(id) => all.push_str(&format!(" AND c.user_id = {}", parameters.text(id))),
         }
-        let mut narrow = None;
+        let mut narrow = Vec::new();
         if let Some(id) = &self.conversation_id {
             let of_conversation = format!("m.conversation_id = {}", parameters.text(id));
             all.push_str(&format!(" AND {of_conversation}"));
-            narrow = Some(Keys {
+            narrow.push(Keys {
                 sql: format!("m.workspace_id = {workspace} AND {of_conversation}"),
                 hash: xxh3_64(format!("{:?}", (&self.workspace_id, id)).as_bytes()),
             });
@@ -103,6 +103,7 @@ impl Scope {
             conditions: all,
             is_filtered: !is_whole,
             probe,
+            namespaces: None,
         };
         Ok(Conditions { keys, rows, narrow, hash, is_whole })
     }

@@ -9,6 +9,7 @@
 //! |---|---|---|---|
 //! | compare by keys (`compare_keys`) | without an index that serves; where the table, or what the keys give of it, is small | a look would take longer | `exact` |
 //! | compare what an index on the metadata gives (`compare_probed`) | in a tenant that the statistics do not know, where the index itself tells that a filter leaves few rows | the same | `exact` |
+//! | compare some namespaces (`compare_namespaces`) | where the index on those says that they have few memories | the same | `exact` |
 //! | compare a rare filter while counting (`compare_rare`) | where Postgres expects a filter to leave few rows, and it does | the same; only Postgres knows the values that are rare | `exact` |
 //! | look once (`look_once`) | where one look can give what is wanted; it is the answer if half as many again as are wanted count | those that count around the query are the nearest | `index` |
 //! | look past a crowd (`look_past_crowd`) | where half of what the look gave is the same few vectors | a graph may lead to them and not away again (`doubt`) | `index_wide` |
@@ -36,6 +37,7 @@ mod unknown;
 
 pub(crate) use breadth::for_ten;
 pub(crate) use look::{number, probes};
+pub(in crate::memory) use probe::gives_few;
 pub(in crate::memory) use scopes::LargeScopes;
 pub(crate) use target::{Details, Keys, Near, Probe, RowsOf, SpaceRows, Target, merge};
 pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
@@ -133,6 +135,9 @@ impl Search<'_> {
         client: &mut SpiClient<'_>,
         is_unknown: bool,
     ) -> (Vec<Near<D>>, Plan) {
+        if let Some(near) = self.compare_namespaces(client, self.small().filtered) {
+            return (near, Plan::Exact);
+        }
         if self.vectors.rows <= SMALL as f64 {
             return (self.compare_keys(client), Plan::Exact);
         }

@@ -6,7 +6,7 @@
 //! `OFFSET 0` keeps the planner out of a subquery. What stands in it is computed once a row, no index on vectors takes
 //! part in it, and of a look-up there is one for each row of what stands before it, in that order.
 
-use super::target::{Probe, RowsOf, SpaceRows, Target};
+use super::target::{RowsOf, SpaceRows, Target};
 use crate::memory::space::{Index, Vectors};
 
 /// What the statements of a search share.
@@ -166,14 +166,9 @@ impl Statements<'_> {
         )
     }
 
-    /// How many rows an index on the metadata gives, those of other tenants too, up to `most` and one.
-    pub(super) fn count_probed(&self, rows: &SpaceRows, probe: &Probe, most: usize) -> String {
-        count(&format!("{} AS x WHERE {}", rows.embedded.table(), probe.condition), most)
-    }
-
-    /// Compares all that counts of what an index on the metadata gives. Nothing else stands beside its condition, so
+    /// Compares all that counts of what an index on the rows gives for a condition, over the table as `x`. Nothing else stands beside its condition, so
     /// that no other index can serve; vectors are looked up one by one.
-    pub(super) fn compare_probed(&self, rows: &SpaceRows, probe: &Probe, limit: usize) -> String {
+    pub(super) fn compare_probed(&self, rows: &SpaceRows, condition: &str, limit: usize) -> String {
         format!(
             "SELECT * FROM (\
                  SELECT {key} AS key, {distance} AS distance, {details} \
@@ -186,7 +181,6 @@ impl Statements<'_> {
             distance = self.distance(),
             details = self.details,
             table = rows.embedded.table(),
-            condition = probe.condition,
             of_row = rows.of_row,
             vectors = self.vectors.table,
             workspace = rows.workspace,
@@ -261,6 +255,11 @@ impl Statements<'_> {
             keys = self.target.keys.sql,
         )
     }
+}
+
+/// How many rows meet a condition over a table as `x`, up to `most` and one.
+pub(super) fn count_rows(table: &str, condition: &str, most: usize) -> String {
+    count(&format!("{table} AS x WHERE {condition}"), most)
 }
 
 /// Counts what stands behind FROM, up to `most` and one.

@@ -46,6 +46,8 @@ pub(crate) struct SpaceRows {
     pub(crate) is_filtered: bool,
     /// What of a filter an index on the metadata can look for.
     pub(crate) probe: Option<Probe>,
+    /// The rows of some namespaces, over the table as `x`, if the scope is those.
+    pub(crate) namespaces: Option<Keys>,
 }
 
 /// A condition that an index on the metadata serves.

@@ -61,73 +61,31 @@ fn run(
         (None, None) => None,
         (name, _) => Some(relation.words(name.as_deref())?),
     };
-    let dimensions = usize::try_from(vector.modifier).ok();
     let mut parameters = Parameters::default();
-    let (mut filtered, mut call_functions) = (Vec::new(), false);
+    let mut scope = Scope { relation: &relation, conditions: Vec::new(), call_functions: false };
     if let Some(filter) = &request.filter {
         let filter = filter::conditions(filter, &relation, &mut parameters)?;
-        (filtered, call_functions) = (filter.all, filter.call_functions);
+        (scope.conditions, scope.call_functions) = (filter.all, filter.call_functions);
     }
-    let (mut near, mut plan, mut compared) = (Vec::new(), Plan::Text, None);
-    if let Some(embedding) = &request.embedding {
-        check(request, embedding, table, dimensions)?;
-        let name = quote(&request.column);
-        let mut has_vector = format!("e.{name} IS NOT NULL");
-        if dimensions.is_none() {
-            has_vector.push_str(&format!(
-                " AND {}.vector_dims(e.{name}) = {}",
-                quote(&vector.schema),
-                embedding.dimensions()
-            ));
+    let (near, plan, compared) = match &request.embedding {
+        Some(embedding) => {
+            let found = nearest_of(client, request, embedding, vector, &scope, &mut parameters)?;
+            (found.near, found.plan, Some(found.compared))
         }
-        let mut conditions = filtered.clone();
-        conditions.push(has_vector.clone());
-        let conditions = conditions.join(" AND ");
-        let query = parameters.stored(vector.type_oid, &embedding.stored());
-        let by_similarity_alone = request.query_text.is_none();
-        let wanted = pool(request.max_rows, by_similarity_alone);
-        let within =
-            Within { request, embedding, vector, wanted, parameters: &parameters, query: &query };
-        let parts = if *has_parts && !relation.is_secured {
-            let query = format!("SELECT e.* FROM {table} AS e WHERE {conditions}");
-            let parts = parts::find(client, table, &query, &parameters)?;
-            parts.filter(|parts| !call_functions || parts.iter().all(|part| part.owner.is_none()))
-        } else {
-            None
-        };
-        (near, plan) = match parts {
-            Some(parts) => within.parts(client, parts, &conditions),
-            None => {
-                let whole = relation.as_part();
-                within.search(&whole, table, &conditions, *has_parts, |search| match has_parts {
-                    true => (search.compare_scope(client), Plan::Exact),
-                    false => search.run(client),
-                })
-            }
-        };
-        if let Some(least) = request.min_similarity {
-            near.retain(|near| request.metric.similarity(near.distance) >= least);
+        None => {
+            // Parts that cannot be read by place are told of, as there.
+            scope.parts(client, &scope.all(None), &parameters)?;
+            (Vec::new(), Plan::Text, None)
         }
-        let operator = request.metric.operator(&vector.schema);
-        compared = Some(Compared {
-            metric: request.metric,
-            distance: format!("(e.{name} {operator} {query})"),
-            condition: has_vector,
-            least: request.min_similarity,
-        });
-    }
+    };
     let mut ranked = match (&request.query_text, words_column) {
         (Some(text), Some(column)) => {
-            let conditions = match filtered.is_empty() {
-                true => "true".to_owned(),
-                false => filtered.join(" AND "),
-            };
             let words = Words {
                 relation: &relation,
                 column,
                 text,
                 language: &request.language,
-                conditions: &conditions,
+                conditions: &scope.all(None),
                 pool: pool(request.max_rows, false),
             };
             let fusion = request.fusion;
@@ -137,6 +95,92 @@ fn run(
     };
     ranked.truncate(request.max_rows);
     Ok((whole_rows(client, table, *has_parts, ranked, &shown, memory), plan))
+}
+
+/// Which rows of a table count.
+struct Scope<'s> {
+    relation: &'s Relation,
+    /// All of these hold.
+    conditions: Vec<String>,
+    call_functions: bool,
+}
+
+impl Scope<'_> {
+    /// All conditions, and one more.
+    fn all(&self, other: Option<&str>) -> String {
+        let all: Vec<&str> = self.conditions.iter().map(String::as_str).chain(other).collect();
+        if all.is_empty() { "true".to_owned() } else { all.join(" AND ") }
+    }
+
+    /// The parts to search one by one; None where the whole is searched.
+    fn parts(
+        &self,
+        client: &mut SpiClient<'_>,
+        conditions: &str,
+        parameters: &Parameters,
+    ) -> Result<Option<Vec<Part>>, MemoryError> {
+        let Relation { table, has_parts, is_secured, .. } = self.relation;
+        if !*has_parts || *is_secured {
+            return Ok(None);
+        }
+        let query = format!("SELECT e.* FROM {table} AS e WHERE {conditions}");
+        let parts = parts::find(client, table, &query, parameters)?;
+        let may_be_owners = |parts: &Vec<Part>| {
+            !self.call_functions || parts.iter().all(|part| part.owner.is_none())
+        };
+        Ok(parts.filter(may_be_owners))
+    }
+}
+
+/// What an embedding finds, and how rows are compared with it.
+struct Nearest {
+    near: Vec<Near<()>>,
+    plan: Plan,
+    compared: Compared,
+}
+
+fn nearest_of(
+    client: &mut SpiClient<'_>,
+    request: &Request,
+    embedding: &Embedding,
+    vector: &Column,
+    scope: &Scope<'_>,
+    parameters: &mut Parameters,
+) -> Result<Nearest, Error> {
+    let Relation { table, has_parts, .. } = scope.relation;
+    let dimensions = usize::try_from(vector.modifier).ok();
+    check(request, embedding, table, dimensions)?;
+    let name = quote(&request.column);
+    let mut has_vector = format!("e.{name} IS NOT NULL");
+    if dimensions.is_none() {
+        has_vector.push_str(&format!(
+            " AND {}.vector_dims(e.{name}) = {}",
+            quote(&vector.schema),
+            embedding.dimensions()
+        ));
+    }
+    let conditions = scope.all(Some(&has_vector));
+    let query = parameters.stored(vector.type_oid, &embedding.stored());
+    let wanted = pool(request.max_rows, request.query_text.is_none());
+    let within = Within { request, embedding, vector, wanted, parameters, query: &query };
+    let (mut near, plan) = match scope.parts(client, &conditions, parameters)? {
+        Some(parts) => within.parts(client, parts, &conditions),
+        None => {
+            let whole = scope.relation.as_part();
+            within.search(&whole, table, &conditions, *has_parts, |search| match has_parts {
+                true => (search.compare_scope(client), Plan::Exact),
+                false => search.run(client),
+            })
+        }
+    };
+    if let Some(least) = request.min_similarity {
+        near.retain(|near| request.metric.similarity(near.distance) >= least);
+    }
+    let operator = request.metric.operator(&vector.schema);
+    let distance = format!("(e.{name} {operator} {query})");
+    let (metric, least) = (request.metric, request.min_similarity);
+    let compared = Compared { metric, distance, condition: has_vector, least };
+    Ok(Nearest { near, plan, compared })
 }
 
 /// What an embedding alone has found.

@@ -21,7 +21,7 @@ SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');
 SELECT kepler.retire_embedding_space('old');
 SELECT kepler.activate_embedding_space('walk');
-SELECT memory_id AS memory FROM kepler.remember('tea', '[1, 0]') \gset
+SELECT memory_id AS memory FROM kepler.remember('tea', '[1, 0]', key => 'tea', namespace => 'drinks') \gset
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
 SELECT message_id AS message FROM kepler.add_message('talk', 'user', 'hello', embedding => '[1, 0]') \gset
 SELECT count(*) FROM kepler.create_entry_table('Thing', '{"fields": [{"name": "a", "type": "integer"}, {"name": "b", "type": "text"}]}');
@@ -82,6 +82,7 @@ INSERT INTO calls VALUES
     ('claim_records', $$kepler.claim_records('lead', 'x', 1)$$),
     ('complete_records', format('kepler.complete_records(%s, ARRAY[%L])', :'lease', :'leased')),
     ('conversation_window', $$kepler.conversation_window('talk')$$),
+    ('count_memories', 'kepler.count_memories(max_rows => 100)'),
     ('create_embedding_space', $$kepler.create_embedding_space('new', 2, 'm')$$),
     ('create_entry_table', $$kepler.create_entry_table('New', '{"fields": []}')$$),
     ('create_workspace', $$kepler.create_workspace('made')$$),
@@ -111,6 +112,7 @@ INSERT INTO calls VALUES
     ('finish_execution', format($$kepler.finish_execution(%L, %L, 'SUCCESS')$$, :'run', :'token')),
     ('fold', $$kepler.fold('X')$$),
     ('forget', format('kepler.forget(ARRAY[%L])', :'memory')),
+    ('get_memories', $$kepler.get_memories(keys => '{tea}', namespace => 'drinks', user_id => NULL)$$),
     ('grant_access', $$kepler.grant_access('access_nobody', 'reader')$$),
     ('extend_lease', format('kepler.extend_lease(%s)', :'lease')),
     ('index_advice', 'kepler.index_advice()'),
@@ -123,6 +125,8 @@ INSERT INTO calls VALUES
     ('finish_sync', format($$kepler.finish_sync(%L, allow_empty => true)$$, :'sync')),
     ('jsonb_hash', $$kepler.jsonb_hash('{}')$$),
     ('last_search', 'kepler.last_search()'),
+    ('list_memories', 'kepler.list_memories(max_rows => 10)'),
+    ('list_namespaces', 'kepler.list_namespaces(max_depth => 1)'),
     ('memory_history', format('kepler.memory_history(%L)', :'memory')),
     ('metrics', 'kepler.metrics()'),
     ('next_claim_at', $$kepler.next_claim_at('lead')$$),
@@ -179,6 +183,7 @@ INSERT INTO calls VALUES
     ('sweep_sync', format($$kepler_internal.sweep_sync_step(%L, 0.2, false, true, 10, NULL)$$, :'sync')),
     ('touch_memories', format('kepler.touch_memories(ARRAY[%L])', :'memory')),
     ('update_document', $$kepler.update_document('public.documents', '{"id": "d"}', 'document', '{"$set": {"a": 1}}')$$),
+    ('update_memory', format('kepler.update_memory(%L, relevance_score => 0.7)', :'memory')),
     ('update_entries', $$kepler.update_entries('Thing', '[{"entry_id": 1, "a": 5}]')$$),
     ('upsert_document', $$kepler.upsert_document('public.documents', '{"id": "e"}', 'document', '{"$set": {"a": 1}}')$$),
     ('upsert_entries', $$kepler.upsert_entries('Thing', '{entry_id}', '[{"entry_id": 1, "a": 6}]')$$),

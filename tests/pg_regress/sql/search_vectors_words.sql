@@ -38,6 +38,12 @@ SELECT count(*), bool_and(exhausted) AS exhausted FROM kepler.search_vectors('no
 -- A text without words finds by vectors alone.
 SELECT document -> 'id' AS id, text_rank FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 1, query_text => 'the of', columns => '{id}');
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', NULL, query_text => 'the of');
+-- They are ranked as those of memories are.
+CREATE TABLE said AS SELECT body || ' ' || id AS body, NULL::vector(2) AS embedding, to_tsvector('english', body || ' ' || id) AS words FROM notes;
+SELECT count(*) FROM kepler.remember_many((SELECT jsonb_agg(jsonb_build_object('content', body)) FROM said));
+SELECT count(*), count(*) FILTER (WHERE abs(m.score - v.score) < 1e-9) AS same
+FROM kepler.search_memories(max_rows => 99, query_text => 'the home of my ferret, 12', weights => '{"similarity": 1}') AS m
+FULL JOIN kepler.search_vectors('said', 'embedding', NULL, 99, query_text => 'the home of my ferret, 12') AS v ON v.document ->> 'body' = m.content;
 -- Words of another language, in a column of their own.
 ALTER TABLE notes ADD german tsvector;
 UPDATE notes SET german = to_tsvector('german', 'Häuser am See') WHERE id = 7;
@@ -45,6 +51,11 @@ SELECT document -> 'id' AS id FROM kepler.search_vectors('notes', 'embedding', N
 -- Quotation marks and backslashes in words are words.
 UPDATE notes SET german = '''it''''s\\'':1' WHERE id = 8;
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', NULL, query_text => E'it''s\\ \\''', words_column => 'german', language => 'simple');
+-- A column of a domain; words without positions count once.
+CREATE DOMAIN stripped AS tsvector;
+CREATE TABLE "It's" ("I d" integer, "E 1" vector(2), "w""x" stripped);
+INSERT INTO "It's" VALUES (1, '[1, 0]', strip(to_tsvector('simple', 'alpha gamma'))), (2, '[0, 0]', strip(to_tsvector('simple', 'beta beta gamma'))), (3, NULL, strip(to_tsvector('simple', 'beta'))), (4, '[0, 1]', NULL);
+SELECT document -> 'I d' AS id, round(score::numeric, 3) AS score, similarity, vector_rank, text_rank FROM kepler.search_vectors('"It''s"', 'E 1', '[1, 0]', 9, query_text => 'beta', language => 'simple');
 
 -- What is wrong is said.
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', NULL);

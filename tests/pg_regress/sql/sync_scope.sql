@@ -48,7 +48,7 @@ SELECT pg_temp.begin_run('none', 'subscription', scope => '{"status": "gone"}');
 SELECT outcome, seen, records, deleted FROM kepler.finish_sync('none');
 
 -- A scope must be a filter, and of a full run.
-SELECT * FROM kepler.begin_sync('crm', 'subscription', scope => '{"status": {"$like": "o%"}}');
+SELECT * FROM kepler.begin_sync('crm', 'subscription', scope => '{"status": {"$above": "o"}}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT * FROM kepler.begin_sync('crm', 'subscription', 'incremental', scope => '{"status": "open"}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
