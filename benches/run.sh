@@ -51,7 +51,7 @@ run_group() {
     start_server "$server" "$major" "${settings[@]}"
     library=$(_library_checksum)
     say "Postgres $major: $1, $ROWS rows, batches of ${BATCHES// / and }, $ROUNDS round(s)"
-    PYTHONPATH="$ROOT/tools:$ROOT/examples/agent-memory:$BUILD/python-embedding:$ROOT/tests/prisma" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
+    PYTHONPATH="$ROOT/tools:$ROOT/examples/agent-memory:$BUILD/python-embedding:$BUILD/python-sentence-models:$ROOT/tests/prisma" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/$1.py"
     [[ $library == "$(_library_checksum)" ]] ||
       say "warning: the extension was built anew during the run: the figures are of more than one"
     remove_server "$server" "$major"

@@ -7,6 +7,7 @@ questions come from, and how they are named to this program, is told in benches/
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
@@ -19,7 +20,7 @@ import numpy as np
 import report
 import words_data
 import words_latency
-from embedding import Model
+from sentence_model import KINDS, Kept
 from session import Session, SessionError
 from words_data import Collection
 
@@ -32,7 +33,6 @@ POOL = 100
 Ranks = list[list[int]]
 
 QUICK = bool(os.environ.get("QUICK"))
-# `l` is the question's vector as text, `t` its text.
 KEPLER = {
     "Kepler, vectors": "kepler.search_memories(q.embedding, {n}, weights => '{{\"similarity\": 1}}')",
     "Kepler, words": "kepler.search_memories(query_text => q.content, max_rows => {n}, weights => '{{\"similarity\": 1}}')",
@@ -42,10 +42,22 @@ KEPLER = {
     " fusion => '{{\"vector\": 1, \"text\": 1, \"k\": 60}}')",
 }
 ANY = "replace(plainto_tsquery('english', q.content)::text, '&', '|')::tsquery"
-BY_HAND = (
+NEAREST = (
+    "(SELECT e.memory_id FROM kepler_data.bench_embeddings AS e WHERE e.workspace_id = 'default'"
+    " ORDER BY e.embedding <=> q.embedding LIMIT {n})"
+)
+BY_WORDS = (
     "(SELECT m.id AS memory_id FROM kepler.memories AS m WHERE m.workspace_id = 'default' AND m.text_search @@ " + ANY
     + " ORDER BY ts_rank(m.text_search, " + ANY + ") DESC, m.id LIMIT {n})"
 )  # fmt: skip
+# The last one is how both are mostly written: the first fifty of each list, by their ranks.
+BY_HAND = {
+    "cosine by hand": NEAREST,
+    "ts_rank by hand": BY_WORDS,
+    "both by hand": "(SELECT memory_id FROM (SELECT memory_id, row_number() OVER () AS place FROM "
+    + NEAREST.replace("{n}", "50") + " AS v UNION ALL SELECT memory_id, row_number() OVER () FROM " + BY_WORDS.replace("{n}", "50")
+    + " AS w) AS r GROUP BY memory_id ORDER BY sum(1.0 / (60 + place)) DESC, memory_id LIMIT {n})",
+}  # fmt: skip
 
 
 def say(text: str) -> None:
@@ -89,7 +101,10 @@ def load(session: Session, texts: list[str], vectors: np.ndarray, questions: lis
     session.run("VACUUM (ANALYZE)")
 
 
-def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
+def ranks(session: Session, search: str, count: int, wanted: int) -> tuple[Ranks, float]:
+    """What a search finds for each question, and the session's CPU time of one, in milliseconds."""
+    clock = Path(f"/proc/{session.value('SELECT pg_backend_pid()')}/schedstat")
+    before = int(clock.read_text().split()[0])
     lines = session.run(
         f"SELECT q.n, s.memory_id FROM public.questions AS q CROSS JOIN LATERAL (SELECT row_number() OVER () AS place, memory_id"
         f" FROM {search.format(n=wanted)} AS f) AS s ORDER BY q.n, s.place"
@@ -98,14 +113,15 @@ def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
     for line in lines:
         question, text = line.split("|")
         found[int(question)].append(int(text))
-    return found
+    return found, (int(clock.read_text().split()[0]) - before) / 1e6 / count
 
 
-def bm25(session: Session, count: int) -> Ranks:
-    """The words that Postgres makes of the texts, ranked with k1 1.2 and b 0.75."""
+def bm25(session: Session, count: int, language: str) -> Ranks:
+    """The words that Postgres makes of the texts, in their language, ranked with k1 1.2 and b 0.75."""
     postings: dict[str, dict[int, int]] = defaultdict(dict)
     lengths: dict[int, int] = defaultdict(int)
-    words = "SELECT n, w.lexeme, cardinality(w.positions) FROM public.{table}, unnest(to_tsvector('english', content)) AS w"
+    made = "to_tsvector('english', content)" if language == "english" else f"kepler.text_words(content, '{language}')"
+    words = f"SELECT n, w.lexeme, cardinality(w.positions) FROM public.{{table}}, unnest({made}) AS w"
     for line in session.run(words.format(table="texts")):
         text, rest = line.split("|", 1)
         word, times = rest.rsplit("|", 1)
@@ -149,21 +165,38 @@ def quality(found: Ranks, collection: Collection, places: range) -> tuple[float,
     return statistics.mean(recalls), statistics.mean(gains)
 
 
-def measure(collection: Collection, model: Model) -> dict[str, list[tuple[float, float]]]:
-    """Of each way: recall and nDCG on the half that constants were chosen on, and on the other."""
+def measure(collection: Collection, model: Kept) -> tuple[dict[str, list[tuple[float, float]]], dict[str, float]]:
+    """Of each way: recall and nDCG on the half that constants were chosen on, and on the other; and CPU of searches in SQL."""
     questions = [text for text, _ in collection.questions]
-    vectors, asked = model.vectors(collection.texts), model.vectors(questions)
-    session = database(model.dimensions)
+    vectors, asked = model.vectors(collection.texts), model.vectors(questions, asked=True)
+    session = database(vectors.shape[1])
+    if collection.language != "english":
+        session.run(f"SELECT kepler.set_language('{collection.language}')")
     load(session, collection.texts, vectors, questions, asked)
     found = {"exact cosine": np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :POOL].tolist()}
-    found["BM25"] = bm25(session, len(questions))
+    found["BM25"] = bm25(session, len(questions), collection.language)
     found["BM25 and cosine, reciprocal ranks, k 60"] = fused(found["exact cosine"], found["BM25"])
-    found["ts_rank by hand"] = ranks(session, BY_HAND, len(questions), WANTED)
-    for label, search in KEPLER.items():
-        found[label] = ranks(session, search, len(questions), WANTED)
+    costs = {}
+    for label, search in {**BY_HAND, **KEPLER}.items():
+        found[label], costs[label] = ranks(session, search, len(questions), WANTED)
     session.close()
     halves = [range(half, len(questions), 2) for half in (0, 1)]
-    return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}
+    return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}, costs
+
+
+def quality_tables(model: str, figures: dict[str, dict[str, list[tuple[float, float]]]]) -> list[str]:
+    text = []
+    for half, title in enumerate(("questions that constants were chosen on", "questions that they were not chosen on")):
+        names = [name for name in figures if half == 1 or name not in APART]
+        lines = [["recall@10 / nDCG@10", *names]]
+        for label in next(iter(figures.values())):
+            cells = []
+            for name in names:
+                recall, gain = figures[name][label][half]
+                cells.append(f"{recall:.3f} / {gain:.3f}")
+            lines.append([label, *cells])
+        text += ["", f"{model}: {title}", *report.table(lines)]
+    return text
 
 
 def main() -> None:
@@ -174,25 +207,26 @@ def main() -> None:
     if not collections:
         return
     started = time.monotonic()
-    model = Model()
-    figures = {}
-    for collection in collections:
-        figures[collection.name] = measure(collection, model)
-        say(f"{collection.name}: {time.monotonic() - started:.0f} s")
-    text = []
-    for half, title in enumerate(("Questions that constants were chosen on", "Questions that they were not chosen on")):
-        names = [name for name in figures if half == 1 or name not in APART]
-        lines = [["recall@10 / nDCG@10", *names]]
-        for label in next(iter(figures.values())):
-            cells = []
-            for name in names:
-                recall, gain = figures[name][label][half]
-                cells.append(f"{recall:.3f} / {gain:.3f}")
-            lines.append([label, *cells])
-        text += ["", title, *report.table(lines)]
+    text: list[str] = []
+    drawn: dict[str, dict[str, dict[str, list[float]]]] = {}
+    for name in os.environ.get("MODELS", "wordllama").split():
+        model = Kept(KINDS[name], folder / "vectors")
+        figures = {}
+        for collection in collections:
+            # The other two know English alone.
+            if name == "E5" or collection.language == "english":
+                figures[collection.name], costs = measure(collection, model)
+                places = {label: [*figures[collection.name][label][1], cost] for label, cost in costs.items()}
+                drawn.setdefault(name, {})[collection.name] = places
+                say(f"{name}, {collection.name}: {time.monotonic() - started:.0f} s")
+        text += quality_tables(name, figures)
     if any(collection.name == "dialogue" for collection in collections):
         rows = 20_000 if QUICK else int(os.environ["ROWS"]) // 2
         text += ["", f"CPU of searches among {rows:,} turns, and pages", *report.table(words_latency.measure(folder, rows))]
+    # For tools/plot_words.py: recall, nDCG and milliseconds.
+    file = Path(os.environ["KEPLER_BUILD"]) / "bench" / "words.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(drawn, indent=1))
     print("\n".join(text))
 
 

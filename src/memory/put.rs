@@ -177,11 +177,13 @@ pub(crate) fn run(
         }
         merge_known(client, &workspace, space, settled, &mut batch.answers, skip);
         for (at, winner, memory) in replaced {
-            if batch.answers[winner].is_rejected() {
-                again.push((at, memory));
-            } else {
-                batch.answers[at].outcome = Outcome::Superseded;
-                batch.answers[at].id = batch.answers[winner].id.clone();
+            // One that was rejected, or has yet to be written, has no memory.
+            match batch.answers[winner].id.clone() {
+                None => again.push((at, memory)),
+                id => {
+                    batch.answers[at].outcome = Outcome::Superseded;
+                    batch.answers[at].id = id;
+                }
             }
         }
         for (at, memory) in again {

@@ -38,7 +38,7 @@ pub(crate) struct Half {
 
 impl Default for Fusion {
     fn default() -> Self {
-        Self { vector: 1.0, text: 1.0, k: None }
+        Self { vector: 1.0, text: 2.0, k: None }
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
         let half = |score, rank| Half { score, rank };
         let fusion = |text: &str| Fusion::read(serde_json::from_str(text).unwrap());
         assert_eq!(fusion("{}").unwrap(), Fusion::default());
-        let equal = Fusion::default();
+        let equal = fusion(r#"{"vector": 1, "text": 1}"#).unwrap();
         assert_eq!(equal.both(half(0.5, Some(9)), half(0.1, None)), 0.3);
         let ranks = fusion(r#"{"vector": 1, "text": 1, "k": 60}"#).unwrap();
         assert_eq!(ranks.both(half(0.1, Some(1)), half(0.2, Some(1))), 1.0);

@@ -112,11 +112,15 @@ NAMESPACES = """SELECT n AS namespace FROM kepler.list_namespaces(prefix => %(pr
     max_rows => %(rows)s, user_id => NULL) AS n"""
 REMEMBER = "SELECT error FROM kepler.remember_many(%(memories)s, space => %(space)s) WHERE error IS NOT NULL"
 # The ids of the further texts of items.
-TEXTS = """FROM jsonb_each(%(places)s::jsonb) AS p(namespace, keys), jsonb_array_elements_text(p.keys) AS k(key)
+TEXTS = """FROM jsonb_each(%(places)s::jsonb) AS p(namespace, keys) CROSS JOIN jsonb_array_elements_text(p.keys) AS k(key)
     JOIN kepler.memories AS m ON m.workspace_id = kepler.current_workspace_id() AND m.user_id IS NULL
         AND m.namespace = p.namespace AND m.key > k.key || chr(31) AND m.key < k.key || ' ' AND m.context_type = 'item_text'"""
 TOUCH_TEXTS = "SELECT count(*) FROM kepler.get_memories(ARRAY(SELECT m.id " + TEXTS + "), touch => true)"
-FORGET_TEXTS = "SELECT count(*) FROM kepler.forget(ARRAY(SELECT m.id " + TEXTS + " WHERE NOT COALESCE((%(kept)s::jsonb -> p.namespace) ? m.key, false)))"
+FORGET_TEXTS = (
+    "SELECT count(*) FROM kepler.forget(ARRAY(SELECT m.id "
+    + TEXTS
+    + " WHERE NOT COALESCE((%(kept)s::jsonb -> p.namespace) ? m.key, false)))"
+)
 
 
 class _Items:
@@ -189,16 +193,17 @@ class _Items:
             "filter": json.dumps(conditions_of(op.filter)) if op.filter else None,
         }
         scores: dict[Place, float] = {}
-        if op.query in questions:
+        if op.query and op.query in questions:
             words = op.query if self._hybrid else None
-            asked = {**given, "space": self._space, "embedding": str(list(questions[op.query])), "words": words, "rows": last}
+            asked = {**given, "space": self._space, "embedding": str(list(questions[op.query])), "words": words}
+            wanted = last
             rows: Rows = [{"exhausted": False}]
             # Of the texts of an item the best comes first.
-            while len(scores) < last and rows and not rows[0]["exhausted"] and asked["rows"] <= MOST_ROWS:
-                rows = yield SEARCH, asked
+            while len(scores) < last and rows and not rows[0]["exhausted"] and wanted <= MOST_ROWS:
+                rows = yield SEARCH, {**asked, "rows": wanted}
                 for row in rows:
                     scores.setdefault((namespace_of(row["namespace"]), row["key"].partition(MARK)[0]), row["score"])
-                asked["rows"] *= 2
+                wanted *= 2
         places = list(scores)
         if len(places) < last:
             # What has no embedding comes behind.
@@ -220,12 +225,15 @@ class _Items:
     def _put(self, puts: Mapping[Place, PutOp], texts: Mapping[str, Vector]) -> Work:
         memories, kept = [], []
         for (namespace, key), op in puts.items():
+            if MARK in key:
+                raise ValueError(f"a key may not hold the character U+001F: {key!r}")
             if op.value is None:
                 continue
             value, parts = dict(op.value), self._texts_of(op)
-            common = {"namespace": path_of(namespace), "metadata": value, "ttl": op.ttl and op.ttl * 60}
-            content = "\n".join(parts) or json.dumps(value, ensure_ascii=False)
-            memories.append({**common, "key": key, "context_type": "item", "content": content, "embedding": texts[parts[0]] if parts else None})
+            common: dict[str, Any] = {"namespace": path_of(namespace), "metadata": value, "ttl": op.ttl and op.ttl * 60}
+            # JSON has no embedding from when it was a text.
+            searched = {"content": "\n".join(parts), "embedding": texts[parts[0]]} if parts else {"content": value}
+            memories.append({**common, **searched, "key": key, "context_type": "item"})
             for number, text in enumerate(parts[1:], 1):
                 kept.append((namespace, f"{key}{MARK}{number}"))
                 beside = {"key": kept[-1][1], "context_type": "item_text", "content": text, "embedding": texts[text]}
