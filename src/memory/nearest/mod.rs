@@ -135,13 +135,13 @@ impl Search<'_> {
         client: &mut SpiClient<'_>,
         is_unknown: bool,
     ) -> (Vec<Near<D>>, Plan) {
+        if let Some(near) = self.compare_namespaces(client, self.small().filtered) {
+            return (near, Plan::Exact);
+        }
         if self.vectors.rows <= SMALL as f64 {
             return (self.compare_keys(client), Plan::Exact);
         }
         let small = self.small();
-        if let Some(near) = self.compare_namespaces(client, small.filtered) {
-            return (near, Plan::Exact);
-        }
         if is_unknown && let Some(near) = self.compare_probed(client, PROBED_FIRST) {
             return (near, Plan::Exact);
         }

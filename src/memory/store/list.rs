@@ -151,24 +151,24 @@ fn list(
     let sorted = |from: &str, below: &str| {
         format!("SELECT 0, {COLUMNS} FROM {from} WHERE {all}{below} ORDER BY {order} LIMIT {limit}")
     };
+    // One user's keys have an index of their own, which begins with the namespace.
+    if page.order.by == By::Key && !matches!(listing.scope.user, User::Any) {
+        let below = match listing.scope.namespace.as_str() {
+            "" => String::new(),
+            namespace => {
+                let from = listing.parameters.text(namespace);
+                let to = listing.parameters.text(&place::range(namespace).1);
+                format!(" AND m.namespace >= {from} AND m.namespace < {to}")
+            }
+        };
+        let sql = sorted("kepler.memories AS m", &below);
+        return listing.run(client, sql, Order::OfIndex, memory);
+    }
     if let Some(few) = listing.few(client) {
         return listing.run(client, sorted(&few.from, ""), few.order, memory);
     }
     let workspace = listing.conditions.rows.workspace.clone();
     match page.order.by {
-        // One user's keys have an index of their own, which begins with the namespace.
-        By::Key if !matches!(listing.scope.user, User::Any) => {
-            let below = match listing.scope.namespace.as_str() {
-                "" => String::new(),
-                namespace => {
-                    let from = listing.parameters.text(namespace);
-                    let to = listing.parameters.text(&place::range(namespace).1);
-                    format!(" AND m.namespace >= {from} AND m.namespace < {to}")
-                }
-            };
-            let sql = sorted("kepler.memories AS m", &below);
-            return listing.run(client, sql, Order::OfIndex, memory);
-        }
         By::Id => {
             let walk = |bound: &str| {
                 format!(

@@ -8,7 +8,7 @@ use crate::memory::access::Reader;
 use crate::memory::embedded::Embedded;
 use crate::memory::narrow::narrowest;
 use crate::memory::place::{ANY_LABEL, SEPARATOR};
-use crate::memory::scope::Scope;
+use crate::memory::scope::{Scope, User};
 use crate::pg::plan::Order;
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
@@ -16,7 +16,7 @@ use pgrx::spi::SpiClient;
 
 /// So many are looked up by one statement.
 const CHUNK: usize = 1_000;
-/// The namespaces of so many memories of a user are read from these.
+/// If a user has no more memories, or not in these namespaces, the namespaces are read from those.
 const FEW: usize = 2_000;
 
 /// What is asked for.
@@ -120,9 +120,11 @@ fn chunk(
     let conditions = scope.conditions(&mut parameters)?;
     let all = format!("{} AND m.namespace <> ''", conditions.rows.conditions);
     let from = parameters.text(from);
-    // The namespace stands before the user among what narrows a scope, and may be none.
-    let of_user = narrowest(client, Embedded::Memories, &conditions, &parameters, FEW);
-    if let Some(keys) = of_user {
+    let few = match scope.user {
+        User::Any => None,
+        _ => narrowest(client, Embedded::Memories, &conditions, &parameters, FEW),
+    };
+    if let Some(keys) = few {
         let sql = format!(
             "SELECT DISTINCT m.namespace || '/' COLLATE \"C\" \
              FROM (SELECT m.* FROM kepler.memories AS m WHERE {} OFFSET 0) AS m \

@@ -88,7 +88,9 @@ SELECT kepler.list_memories(after => '["id", "a\u0000"]');
 SELECT kepler.list_memories(' ');
 SELECT kepler.list_memories(namespace => NULL);
 SELECT kepler.list_memories(context_types => '{NULL}');
+\set VERBOSITY terse
 SELECT kepler.list_memories(filter => '{"a": {"$near": 1}}');
+\set VERBOSITY default
 SELECT kepler.list_memories(workspace_id => 'nowhere');
 SELECT kepler.count_memories(max_rows => 0);
 ROLLBACK;
