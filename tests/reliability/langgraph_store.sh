@@ -36,7 +36,7 @@ tests() {
   cp "$BUILD/langgraph-tests/langgraph_checkpoint/tests"/{__init__,embed_test_utils}.py "$ROOT/clients/python/tests/conftest.py" "$2" "$work/$1/tests/"
   cd "$work/$1"
   PYTHONPATH=$BUILD/python-langgraph:$ROOT/clients/python:$PWD python3 -m pytest -q -rs -p no:cacheprovider \
-    -o asyncio_mode=auto "tests/${2##*/}"
+    -o asyncio_mode=auto -o asyncio_default_fixture_loop_scope=function "tests/${2##*/}"
 }
 # Side by side, because some of them sleep.
 beside tests own "$ROOT/clients/python/tests/test_kepler.py"
