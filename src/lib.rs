@@ -14,8 +14,8 @@
 //! 5. `secrets`: what secrets look like.
 //! 6. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 7. `answer`: what is said of each element of a batch.
-//! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
-//!    versions.
+//! 8. `field_types`, `filter`, `installed`, `released`, `words`: types of values, filters, whether the tables are there, symbols of
+//!    older versions, and words of texts for search.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
 //! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
 //! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
@@ -70,6 +70,7 @@ mod tenant;
 mod time;
 mod uninstall;
 mod upkeep;
+mod words;
 mod workspace;
 
 pgrx::pg_module_magic!(name, version);
