@@ -108,6 +108,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0019_entry_tables",
         sql: include_str!("../sql/schema/0019_entry_tables.sql"),
     },
+    Migration {
+        version: 20,
+        name: "0020_languages",
+        sql: include_str!("../sql/schema/0020_languages.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.

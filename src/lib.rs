@@ -14,10 +14,11 @@
 //! 5. `secrets`: what secrets look like.
 //! 6. `pg`: Postgres' statements, values, locks, roles and memory.
 //! 7. `answer`: what is said of each element of a batch.
-//! 8. `field_types`, `filter`, `installed`, `released`, `words`: types of values, filters, whether the tables are there, symbols of
-//!    older versions, and words of texts for search.
+//! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
+//!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
+//! 10. `being_deleted`, `install`, `observe`, `words`: workspaces on their way out; making the tables, and how they were made; words of
+//!     texts for search.
 //! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
@@ -187,6 +188,12 @@ extension_sql_file!(
     requires = ["executions", workspace::current_workspace_id]
 );
 extension_sql_file!(
+    "../sql/functions/languages.sql",
+    name = "languages",
+    requires =
+        ["embedding_spaces", memory::fill_words::require_language, workspace::current_workspace_id]
+);
+extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",
     name = "embedding_spaces",
     requires = ["enrichment", workspace::current_workspace_id]
@@ -211,7 +218,7 @@ extension_sql_file!(
     name = "memories",
     requires = [
         "embedding_spaces",
-        memory::put_api::remember,
+        memory::put_api::remember_v2,
         memory::put_api::remember_many,
         memory::set_embeddings::set_memory_embeddings,
         memory::set_embeddings::set_message_embeddings

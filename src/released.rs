@@ -39,5 +39,5 @@ macro_rules! released {
 
 released! {
     // gone_for_the_tests never was a function.
-    "0.1.0": claim_records, gone_for_the_tests, set_enrichment_policy;
+    "0.1.0": add_message, claim_records, gone_for_the_tests, remember, set_enrichment_policy;
 }

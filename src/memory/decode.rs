@@ -31,6 +31,8 @@ pub(crate) struct NewMemory {
     pub(crate) expires_at: Option<i64>,
     pub(crate) supersedes: Option<String>,
     pub(crate) embedding: Option<Embedding>,
+    /// Of its words; None: that of the workspace.
+    pub(crate) language: Option<String>,
 }
 
 impl Default for NewMemory {
@@ -46,6 +48,7 @@ impl Default for NewMemory {
             expires_at: None,
             supersedes: None,
             embedding: None,
+            language: None,
         }
     }
 }
@@ -56,7 +59,7 @@ pub(crate) const DEFAULT_RELEVANCE: f64 = 0.5;
 /// Bytes of a context type and of ids.
 const MAX_NAME: usize = 128;
 
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "content",
     "embedding",
     "user_id",
@@ -66,6 +69,7 @@ const FIELDS: [&str; 9] = [
     "valid_from",
     "expires_at",
     "supersedes",
+    "language",
 ];
 
 impl NewMemory {
@@ -245,6 +249,7 @@ fn memory(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMemory, R
     memory.valid_from = reader.time("valid_from");
     memory.expires_at = reader.time("expires_at");
     memory.supersedes = reader.text("supersedes");
+    memory.language = reader.text("language");
     add_faults(reader, see_to_secrets(&mut memory.content, &mut memory.metadata));
     add_faults(reader, memory.faults(space));
     reader.end(memory)

@@ -1,6 +1,6 @@
 //! The SQL functions that remember.
 
-use super::access::activated;
+use super::access::searched;
 use super::decode::{self, NewMemory, see_to_secrets};
 use super::embedded::Embedded;
 use super::embedding::Embedding;
@@ -32,8 +32,8 @@ fn open_space(
     if !is_needed && space.is_none() {
         return Ok(None);
     }
-    let activated = if space.is_none() { activated(client, workspace_id)? } else { None };
-    let space = Space::find(client, Embedded::Memories, space.or(activated.as_deref()))?;
+    let searched = searched(client, workspace_id)?;
+    let space = Space::find(client, Embedded::Memories, space.or(searched.space.as_deref()))?;
     space.require_active()?;
     Ok(Some(space))
 }
@@ -57,6 +57,7 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    language text DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -76,6 +77,7 @@ CREATE FUNCTION kepler.remember(
     dedupe boolean DEFAULT false,
     space text DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    language text DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -84,7 +86,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
-fn remember(
+fn remember_v2(
     content: Option<AnyElement>,
     embedding: Option<AnyElement>,
     user_id: Option<String>,
@@ -97,6 +99,7 @@ fn remember(
     dedupe: Option<bool>,
     space: Option<String>,
     workspace_id: Option<String>,
+    language: Option<String>,
 ) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
@@ -116,6 +119,7 @@ fn remember(
         supersedes,
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
+        language,
     };
     let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
     let answer = Spi::connect_mut(|client| {

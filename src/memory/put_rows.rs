@@ -16,6 +16,8 @@ pub(super) struct Rows {
     pub(super) metadata: Array,
     pub(super) valid_from: Array,
     pub(super) expires_at: Array,
+    pub(super) languages: Array,
+    pub(super) has_languages: bool,
 }
 
 impl Rows {
@@ -31,6 +33,8 @@ impl Rows {
             relevance: Array::new(array::FLOAT),
             valid_from: Array::new(array::TIMESTAMPTZ),
             expires_at: Array::new(array::TIMESTAMPTZ),
+            languages: Array::new(array::TEXT),
+            has_languages: false,
         }
     }
 
@@ -50,6 +54,13 @@ impl Rows {
         }
         self.valid_from.push_time(memory.valid_from);
         self.expires_at.push_time(memory.expires_at);
+        match &memory.language {
+            Some(language) => {
+                self.languages.push_text(language);
+                self.has_languages = true;
+            }
+            None => self.languages.push_null(),
+        }
     }
 }
 

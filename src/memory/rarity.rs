@@ -75,6 +75,8 @@ pub(super) struct Word {
     pub(super) text: String,
     pub(super) times: u16,
     pub(super) rows: f64,
+    /// The languages that it is a word of, a bit each.
+    pub(super) languages: u32,
 }
 
 /// Weighs the words of a question, and puts the rarest first.

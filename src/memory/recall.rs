@@ -47,7 +47,7 @@ fn run(
         Embedded::Memories => Reader::open(client, workspace_id)?,
         Embedded::Messages => messages::search::reader(client, workspace_id)?,
     };
-    let space = Space::find(client, embedded, space.or(reader.space.as_deref()))?;
+    let space = Space::find(client, embedded, space.or(reader.searched.space.as_deref()))?;
     let mut parameters = Parameters::default();
     let everything = |parameters: &mut Parameters| match embedded {
         Embedded::Memories => Scope {

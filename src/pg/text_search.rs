@@ -53,6 +53,16 @@ pub(crate) fn configuration(schema: pg_sys::Oid, name: &str) -> Option<pg_sys::O
     (found != pg_sys::InvalidOid).then_some(found)
 }
 
+/// Whether a configuration is still there.
+pub(crate) fn is_there(configuration: pg_sys::Oid) -> bool {
+    let none = pg_sys::Datum::null();
+    // SAFETY: a look-up.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::TSCONFIGOID as i32;
+        pg_sys::SearchSysCacheExists(cache, configuration.into(), none, none, none)
+    }
+}
+
 /// Whose a configuration is.
 pub(crate) fn configuration_owner(configuration: pg_sys::Oid) -> Option<pg_sys::Oid> {
     let none = pg_sys::Datum::null();
@@ -107,6 +117,7 @@ impl Lexemes {
             pg_sys::parsetext(configuration, &mut parsed, text.as_ptr().cast_mut().cast(), length);
             let count = usize::try_from(parsed.curwords).unwrap_or(0);
             let words = std::slice::from_raw_parts(parsed.words, count);
+            self.entries.reserve(count);
             self.entries.extend(words.iter().map(|word| Entry {
                 start: word.word.cast_const().cast(),
                 length: word.len.into(),
@@ -173,11 +184,12 @@ impl Lexemes {
     /// Each word once, in the order of their bytes, with how often it comes.
     pub(crate) fn counted(mut self) -> Vec<(String, u16)> {
         self.sort();
-        let words = self.entries.chunk_by(|a, b| text(a) == text(b));
-        words
-            .filter(|entries| fits(&entries[0]))
-            .map(|entries| (text(&entries[0]).to_owned(), places(entries).count() as u16))
-            .collect()
+        let words = self.entries.chunk_by(|a, b| text(a) == text(b)).filter(|word| fits(&word[0]));
+        let times = |word: &[Entry]| {
+            let places = word.chunk_by(|a, b| a.place == b.place).count();
+            places.min(MAX_PLACES) as u16
+        };
+        words.map(|word| (text(&word[0]).to_owned(), times(word))).collect()
     }
 
     /// As a `tsvector`. `mark`: a word that stands before all others and at no place. What a `tsvector` has no room for is left
@@ -185,57 +197,62 @@ impl Lexemes {
     pub(crate) fn stored(mut self, mark: Option<&str>) -> pg_sys::Datum {
         self.entries.retain(fits);
         self.sort();
-        let marked = mark.map_or(0, str::len);
         let mut last = u16::MAX;
-        let (count, bytes) = loop {
-            let (mut count, mut bytes) = (usize::from(mark.is_some()), marked);
-            for entries in self.words(last) {
-                count += 1;
-                bytes = (bytes + entries[0].length).next_multiple_of(2);
-                bytes += 2 * (1 + places(entries).count());
+        loop {
+            if let Some(stored) = self.try_store(mark) {
+                return stored;
             }
-            if bytes <= MAX_BYTES {
-                break (count, bytes);
-            }
-            last = (last.min(LAST_PLACE)) / 2;
-            let entries = &mut self.entries;
-            if last == 0 {
-                entries.clear();
-            }
-            entries.retain(|entry| entry.place <= last);
-        };
-        let size = 8 + 4 * count + bytes;
-        let mut vector: Vec<u8> = Vec::with_capacity(size);
-        vector.extend_from_slice(&length_word(size));
-        vector.extend_from_slice(&(count as u32).to_ne_bytes());
-        let mut texts: Vec<u8> = Vec::with_capacity(bytes);
-        let entry = |has_places: bool, length: usize, at: usize| {
-            (u32::from(has_places) | (length as u32) << 1 | (at as u32) << 12).to_ne_bytes()
+            last = last.min(LAST_PLACE) / 2;
+            self.entries.retain(|entry| entry.place <= last && last > 0);
+        }
+    }
+
+    /// None where it is too much for one.
+    fn try_store(&self, mark: Option<&str>) -> Option<pg_sys::Datum> {
+        let most = self.entries.iter().map(|entry| entry.length + 9).sum::<usize>();
+        let mut heads: Vec<u32> = Vec::with_capacity(self.entries.len() + 1);
+        let mut texts: Vec<u8> = Vec::with_capacity(most + mark.map_or(0, str::len));
+        let head = |has_places: bool, length: usize, at: usize| {
+            u32::from(has_places) | (length as u32) << 1 | (at as u32) << 12
         };
         if let Some(mark) = mark {
-            vector.extend_from_slice(&entry(false, marked, 0));
+            heads.push(head(false, mark.len(), 0));
             texts.extend_from_slice(mark.as_bytes());
         }
-        for entries in self.words(last) {
-            let word = text(&entries[0]).as_bytes();
-            vector.extend_from_slice(&entry(true, word.len(), texts.len()));
+        let mut rest = self.entries.as_slice();
+        while let Some(first) = rest.first() {
+            let word = text(first).as_bytes();
+            heads.push(head(true, word.len(), texts.len()));
             texts.extend_from_slice(word);
-            texts.resize(texts.len().next_multiple_of(2), 0);
+            if texts.len() % 2 == 1 {
+                texts.push(0);
+            }
             let counted = texts.len();
             texts.extend_from_slice(&[0; 2]);
-            let mut many = 0_u16;
-            for place in places(entries) {
-                texts.extend_from_slice(&place.to_ne_bytes());
-                many += 1;
+            let (mut many, mut before) = (0_u16, 0);
+            while let Some(entry) = rest.first().filter(|entry| text(entry).as_bytes() == word) {
+                // Each place once. They begin at 1.
+                if entry.place != before && usize::from(many) < MAX_PLACES {
+                    texts.extend_from_slice(&entry.place.to_ne_bytes());
+                    many += 1;
+                    before = entry.place;
+                }
+                rest = &rest[1..];
             }
             texts[counted..counted + 2].copy_from_slice(&many.to_ne_bytes());
+            if texts.len() > MAX_BYTES {
+                return None;
+            }
         }
-        vector.extend_from_slice(&texts);
-        // SAFETY: the memory has the size of what is copied to it.
+        let (begin, size) = (8 + 4 * heads.len(), 8 + 4 * heads.len() + texts.len());
+        // SAFETY: the memory has the size of what is written to it: the length, the number of words, their heads, and their texts.
         unsafe {
-            let stored = pg_sys::palloc(vector.len()).cast::<u8>();
-            std::ptr::copy_nonoverlapping(vector.as_ptr(), stored, vector.len());
-            pg_sys::Datum::from(stored)
+            let stored = pg_sys::palloc(size).cast::<u8>();
+            stored.copy_from_nonoverlapping(length_word(size).as_ptr(), 4);
+            stored.add(4).cast::<u32>().write(heads.len() as u32);
+            stored.add(8).cast::<u32>().copy_from_nonoverlapping(heads.as_ptr(), heads.len());
+            stored.add(begin).copy_from_nonoverlapping(texts.as_ptr(), texts.len());
+            Some(pg_sys::Datum::from(stored))
         }
     }
 
@@ -243,13 +260,6 @@ impl Lexemes {
         self.entries.sort_unstable_by(|a, b| {
             (text(a).as_bytes().cmp(text(b).as_bytes())).then(a.place.cmp(&b.place))
         });
-    }
-
-    /// Of sorted words the entries of each, up to a place.
-    fn words(&self, last: u16) -> impl Iterator<Item = &[Entry]> {
-        self.entries
-            .chunk_by(|a, b| text(a) == text(b))
-            .filter(move |entries| entries[0].place <= last)
     }
 }
 
@@ -265,16 +275,6 @@ fn fits(entry: &Entry) -> bool {
 
 fn place(counted: usize) -> u16 {
     u16::try_from(counted).unwrap_or(LAST_PLACE).min(LAST_PLACE)
-}
-
-/// The places of one word, as Postgres keeps them: each once.
-fn places(entries: &[Entry]) -> impl Iterator<Item = u16> {
-    let mut before = None;
-    entries
-        .iter()
-        .map(|entry| entry.place)
-        .filter(move |place| before.replace(*place) != Some(*place))
-        .take(MAX_PLACES)
 }
 
 /// A `tsvector` that a function gives.

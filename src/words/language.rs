@@ -3,8 +3,16 @@
 //! Without a schema the name is one of `pg_catalog`, whatever the search path: what an index holds must not depend on it.
 
 use super::error::LanguageError;
+use crate::access::owner::Owner;
+use crate::error::Error;
 use crate::pg::{role, text_search};
 use pgrx::pg_sys;
+use std::cell::RefCell;
+
+thread_local! {
+    /// The last one of `pg_catalog`: a session seldom has others.
+    static LAST: RefCell<Option<(String, Language)>> = const { RefCell::new(None) };
+}
 
 const CATALOG: &str = "pg_catalog";
 /// How the words of Kepler 0.1.0 were made, and those of most texts are.
@@ -19,32 +27,46 @@ pub(crate) struct Language {
 }
 
 impl Language {
-    /// The language of a name, for whoever calls.
+    /// The language of a name, for whoever may look into its schema.
     pub(crate) fn find(name: &str) -> Result<Self, LanguageError> {
+        match parts(name) {
+            Some((schema, _)) if schema != CATALOG => match text_search::schema(&schema) {
+                Some(known) if !text_search::may_use(known) => Err(LanguageError::NoUsage(schema)),
+                _ => Self::look_up(name),
+            },
+            _ => Self::look_up(name),
+        }
+    }
+
+    fn look_up(name: &str) -> Result<Self, LanguageError> {
         let unknown = || LanguageError::Unknown(name.to_owned());
         let (schema_name, configuration) = parts(name).ok_or_else(unknown)?;
         let schema = text_search::schema(&schema_name).ok_or_else(unknown)?;
-        if schema_name != CATALOG && !text_search::may_use(schema) {
-            return Err(LanguageError::NoUsage(schema_name));
-        }
         let found = text_search::configuration(schema, &configuration).ok_or_else(unknown)?;
         let is_plain =
             schema_name == CATALOG && matches!(configuration.as_str(), ENGLISH | "simple");
         Ok(Self { configuration: found, is_plain })
     }
 
-    /// The language of a name, for rows that others search: nobody but a superuser, or who owns Kepler's tables, may have a say in
-    /// how their words are made.
-    pub(crate) fn find_shared(name: &str, owner: pg_sys::Oid) -> Result<Self, LanguageError> {
-        let found = Self::find(name)?;
-        if found.is_plain {
-            return Ok(found);
+    /// The language of a name, for rows that others search, whoever writes or asks: nobody but a superuser, or who owns Kepler's
+    /// tables, may have a say in how their words are made.
+    pub(crate) fn find_shared(name: &str) -> Result<Self, Error> {
+        let kept = LAST.with_borrow(|last| {
+            last.as_ref().filter(|(known, _)| known == name).map(|(_, language)| *language)
+        });
+        if let Some(kept) = kept.filter(|kept| text_search::is_there(kept.configuration)) {
+            return Ok(kept);
         }
+        let found = Self::look_up(name)?;
         let of = text_search::configuration_owner(found.configuration);
         let of = of.ok_or_else(|| LanguageError::Unknown(name.to_owned()))?;
-        if of != owner && !role::is_superuser(of) {
+        if !role::is_superuser(of) && of != Owner::find()?.role() {
             let (name, owner) = (name.to_owned(), role::name(of));
-            return Err(LanguageError::OfSomebody { name, owner });
+            return Err(LanguageError::OfSomebody { name, owner }.into());
+        }
+        // Those of other schemas may be renamed, or given away.
+        if !name.contains('.') {
+            LAST.with_borrow_mut(|last| *last = Some((name.to_owned(), found)));
         }
         Ok(found)
     }

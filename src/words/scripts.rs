@@ -56,6 +56,8 @@ pub(super) fn kind(c: char) -> Kind {
         | '\u{640}'
         | '\u{64B}'..='\u{652}'
         | '\u{670}' => return Kind::Silent,
+        // Marks of abbreviations among the letters.
+        '\u{E2F}' | '\u{EAF}' => return Kind::Between,
         '\u{3005}'
         | '\u{3007}'
         | '\u{3021}'..='\u{3029}'
