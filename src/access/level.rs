@@ -269,7 +269,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("prisma_facts", ANY),
     ("queue_backlog_step", ANY),
     ("redact_history", ANY),
-    ("refresh_words", ADMINS),
+    ("refresh_words", ANY),
     ("redact_user", ANY),
     ("rename_entity_step", ANY),
     ("rename_entry_table", ANY),
