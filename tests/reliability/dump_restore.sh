@@ -160,7 +160,7 @@ RETURNING updated_at > created_at AND enrichment_status = 'UNAPPLIED' AND conten
 INSERT INTO kepler.records (entity_type) VALUES ('new') RETURNING id IS NOT NULL AND workspace_id = 'default' AND content_hash = kepler.jsonb_hash('{}');
 SELECT outcome = 'updated' FROM kepler.upsert_record('contact', '1', '{}', connection_id => 'c');
 SELECT string_agg(content, ' ') = 'second' FROM kepler.search_memories('[1, 2, 3]');
-SELECT count(*) = 1 FROM kepler.search_memories(query_text => 'Haus', workspace_id => 'other') CROSS JOIN kepler.search_memories(query_text => '東京', workspace_id => 'other');
+SELECT count(*) = 1 FROM kepler.search_memories(query_text => 'Haus', workspace_id => 'other') AS a CROSS JOIN kepler.search_memories(query_text => '東京', workspace_id => 'other') AS b;
 INSERT INTO public.articles VALUES ('Die Bäume') RETURNING words = '''baum'':2' AND (SELECT bool_and(a.words = kepler.text_words(a.body, 'german')) FROM public.articles AS a);
 SELECT number = 2 FROM kepler.add_message('talk', 'assistant', 'said after');
 SELECT string_agg(content, ', ' ORDER BY number) = 'said before, said after' AND bool_or(similarity = 1) FROM kepler.search_messages('[1, 2, 3]', query_text => 'said');
