@@ -14,7 +14,7 @@ CREATE FUNCTION pg_temp.languages() RETURNS text LANGUAGE sql AS $$
           UNION ALL SELECT 'messages', language, count(*) FROM kepler.messages WHERE workspace_id = 'moves' GROUP BY language) AS n
 $$;
 CREATE FUNCTION pg_temp.workspace() RETURNS text LANGUAGE sql AS $$
-    SELECT format('%s %s, former %s, at %s', language, other_languages, former_languages, coalesce(words_place, '-')) FROM kepler.workspaces WHERE id = 'moves'
+    SELECT format('%s %s, former %s, at %s', language, other_languages, former_languages, coalesce(regexp_replace(words_place, 'messages [1-9].*', 'messages …'), '-')) FROM kepler.workspaces WHERE id = 'moves'
 $$;
 
 -- Rows as version 0.1.0 left them: their words know accents and no language.
