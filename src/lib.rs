@@ -17,7 +17,8 @@
 //! 8. `field_types`, `filter`, `installed`, `released`: types of values, filters, whether the tables are there, and symbols of older
 //!    versions.
 //! 9. `access`, `batch`: rights, and what is done as the owner of the tables; batches, read.
-//! 10. `being_deleted`, `install`, `observe`: workspaces on their way out; making the tables, and how they were made.
+//! 10. `being_deleted`, `install`, `observe`, `words`: workspaces on their way out; making the tables, and how they were made; words of
+//!     texts for search.
 //! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
 //! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
@@ -70,6 +71,7 @@ mod tenant;
 mod time;
 mod uninstall;
 mod upkeep;
+mod words;
 mod workspace;
 
 pgrx::pg_module_magic!(name, version);
@@ -184,6 +186,12 @@ extension_sql_file!(
     "../sql/functions/execution_report.sql",
     name = "execution_report",
     requires = ["executions", workspace::current_workspace_id]
+);
+extension_sql_file!(
+    "../sql/functions/languages.sql",
+    name = "languages",
+    requires =
+        ["embedding_spaces", memory::fill_words::require_language, workspace::current_workspace_id]
 );
 extension_sql_file!(
     "../sql/functions/embedding_spaces.sql",

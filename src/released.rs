@@ -39,5 +39,6 @@ macro_rules! released {
 
 released! {
     // gone_for_the_tests never was a function.
-    "0.1.0": claim_records, gone_for_the_tests, recall_check, remember, search_memories, search_vectors, set_enrichment_policy;
+    "0.1.0": add_message, claim_records, gone_for_the_tests, recall_check, remember, search_memories, search_vectors,
+        set_enrichment_policy;
 }

@@ -756,7 +756,7 @@ COMMENT ON FUNCTION kepler.create_embedding_space(text, integer, text, text) IS
 'Creates an embedding space: the tables kepler_data.<name>_embeddings and <name>_message_embeddings for the embeddings of memories and messages by one model. Spaces exist side by side. Workspaces search the oldest space until they activate another (activate_embedding_space). Returns the table for memories.
 space: its name, up to 44 characters a to z, 0 to 9 and _. dimensions: of each embedding, up to 16,000. model: the model that makes the embeddings. metric: cosine, inner_product or l2.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42710 if the space exists; 42P07 if a table with its name exists; 42501 for roles that may not create tables in kepler_data.';
-COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text, text, text, interval) IS
+COMMENT ON FUNCTION kepler.remember(text, vector, text, text, jsonb, double precision, timestamptz, timestamptz, text, boolean, text, text, text, text, interval, text) IS
 'Remembers one thing, and returns one row.
 content: a text, or a JSON object or array as jsonb, whose format is then JSON.
 embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
@@ -764,17 +764,18 @@ user_id: whom it is about; NULL: the workspace''s own. context_type: preference,
 valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
 key: the caller''s own name, unique among the memories of the same user and namespace; the memory then takes the place of the one that is stored under it, wholly: what is not given gets its default, and the embedding of another content goes. An expired memory gives its key free, and so does a superseded one. namespace: a path of labels, for example users/ada/facts; empty is the root. ttl: how long the memory lives on; unless expires_at says otherwise it expires that long after now, and each read with touch extends that again.
 dedupe: true looks for what is remembered already of the same user, namespace and context_type, without a key. A memory with a key is told by that, and not looked for. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+language: whose words the content has: one of those that the workspace has (set_language); NULL: that of the workspace.
 Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same), updated (the key had a memory that said something else), unchanged (it says so already, and nothing was written).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember_many(text, boolean, text, text) IS
 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl, language}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.search_memories(vector, integer, text, text, text[], jsonb, double precision, timestamptz, jsonb, jsonb, double precision, boolean, text, text, text) IS
 'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
-embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
+embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes, in any of the languages of the workspace; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding. namespace: only memories in this namespace or below it; empty: all.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
@@ -926,17 +927,18 @@ COMMENT ON FUNCTION kepler_internal.require_roles(text[]) IS 'Internal: checks a
 
 COMMENT ON FUNCTION kepler.estimate_tokens(text) IS
 'Estimates the number of tokens of content: a quarter of its bytes, rounded up. NULL gives NULL. The estimate is rough: code, numbers and rare scripts have more tokens. If the limit is hard, count with the model''s own tokenizer.';
-COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text) IS
+COMMENT ON FUNCTION kepler.add_message(text, text, text, text, integer, text, jsonb, timestamptz, vector, text, text) IS
 'Adds a message to a conversation, as its last one. Returns one row. A concurrent call for the same conversation waits for the end of this transaction, and its message comes after this one.
 conversation_id: a value of kepler.conversations.id. role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
 token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message; a second message with the same external_id is not added. metadata: a JSON object. sent_at: when it was written; it does not affect the order.
 embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
 number: its place, from 1, without gaps except where messages were deleted.
+language: whose words the content has: one of those that the workspace has (set_language); NULL: that of the workspace.
 Outcomes: inserted, duplicate (there is one with the same external_id, role and content).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 if there is no embedding space for the embedding; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
 COMMENT ON FUNCTION kepler.add_messages(text, text, text) IS
 'Adds messages to a conversation, in their order. Returns one row for each element.
-messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding}, of which role and content are required, as text, json or jsonb; see add_message.
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding, language}, of which role and content are required, as text, json or jsonb; see add_message.
 message_id, number: of the new message, or of the message that has the external_id.
 conversation_id: a value of kepler.conversations.id.
 Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is that of the first problem, or the SQLSTATE if a constraint or trigger refuses it; error names all problems).
@@ -954,6 +956,23 @@ COMMENT ON FUNCTION kepler_internal.refuse_message_move() IS 'Trigger: refuses a
 COMMENT ON FUNCTION kepler_internal.refuse_entity_rename() IS 'Trigger: refuses another type or source for an entity that has records';
 COMMENT ON FUNCTION kepler_internal.abandon_executions(integer, text) IS 'Internal: see abandon_executions';
 COMMENT ON FUNCTION kepler_internal.expire_memories(integer, text) IS 'Internal: see expire_memories';
+COMMENT ON FUNCTION kepler.text_words(text, text) IS
+'The words of content, for an index of your own: stems and stop words as the text search configuration language has them, without accents (café is cafe), and pairs of characters of scripts without spaces between words (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese), so that a word is found inside a sentence.
+language: the name of a configuration: english, german, simple, …; one of another schema than pg_catalog is named with its schema. NULL content gives NULL. A word of more than 2,047 bytes is left out, and so is the end of a text of more words than a tsvector holds (1 MB).
+The same in every database and locale, so a generated column may hold it. A question is taken apart with it too.
+Errors: 22004 if language is NULL; 42704 if there is no such configuration; 42501 for its schema.';
+COMMENT ON FUNCTION kepler.set_language(text, text[], text) IS
+'Sets the language of a workspace: the text search configuration that the words of its new memories and messages are made with. maintain() and refresh_words make the words of those anew that have a language which the workspace had before; until then searches find them by the words that they have.
+language: as in text_words; simple suits every language. A configuration must belong to a superuser or to the owner of Kepler''s tables.
+other_languages: those that memories and messages may have of their own, up to 30. NULL leaves them as they are; what is in the list no more becomes a former language. Each costs every search by words a little.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a configuration of somebody else; 42704 if there is no such configuration; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.refresh_words(integer, text) IS
+'Looks at the next max_rows memories and messages of a workspace whose language was set, and makes the words of those anew that have a former language. Returns how many it looked at; 0: nothing is left. maintain() calls it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler_internal.refresh_words(integer, text) IS 'Internal: see refresh_words';
+COMMENT ON FUNCTION kepler_internal.require_language(text) IS 'Internal: fails unless rows may have words of a language';
+COMMENT ON FUNCTION kepler_internal.make_words() IS 'Trigger: makes the words of a memory or message whose content or language is new';
+COMMENT ON FUNCTION kepler_internal.change_workspace() IS 'Trigger: checks the languages of a workspace, notes those that go, and moves updated_at on';
 
 COMMENT ON FUNCTION kepler_internal.index_advice(regclass) IS 'Internal: index_advice, whose columns bear the name of its argument';
 COMMENT ON FUNCTION kepler_internal.try_memories(text[], timestamptz, text, text) IS 'Internal: deletes or ends those memories that the database lets go, and tells of the others why not';

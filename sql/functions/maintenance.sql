@@ -15,6 +15,7 @@ VALUES
     ('drop_backlog', false, false),
     ('seal_history', false, false),
     ('expire_memories', false, true),
+    ('refresh_words', false, false),
     ('apply_retention', false, false),
     ('drop_old_changes', false, false),
     ('delete_workspace', false, false),
@@ -233,6 +234,12 @@ BEGIN
                 ORDER BY m.workspace_id, m.expires_at LIMIT 1) AS n
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
+    WHEN 'refresh_words' THEN
+        -- A day after it has ended it is done once more.
+        RETURN QUERY
+        SELECT w.id, '' FROM kepler.workspaces AS w
+        WHERE w.former_languages <> '{}'
+            AND (w.words_place IS DISTINCT FROM 'end' OR w.language_set_at < clock_timestamp() - interval '1 day');
     WHEN 'apply_retention' THEN
         -- Each policy once an hour, of those that the owner may run: a page of those that have waited longest.
         RETURN QUERY
@@ -459,6 +466,8 @@ BEGIN
         done := coalesce((SELECT sum(s.row_count) FROM kepler.history_seals AS s WHERE s.number > last), 0);
     WHEN 'expire_memories' THEN
         done := kepler_internal.expire_memories(max_rows, workspace_id);
+    WHEN 'refresh_words' THEN
+        done := kepler_internal.refresh_words(max_rows, workspace_id);
     WHEN 'apply_retention' THEN
         -- Those of tables of somebody else are that role's to run.
         done := 0;

@@ -219,6 +219,8 @@ FROM pg_attribute AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
 WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
     AND a.attname IS DISTINCT FROM tenant_column::name
+    -- A trigger makes the words anew.
+    AND NOT (a.attname = 'text_search' AND a.attrelid IN ('kepler.memories'::regclass, 'kepler.messages'::regclass))
 ORDER BY a.attname::text COLLATE "C"
 $$;
 
@@ -308,7 +310,8 @@ BEGIN
         SELECT jsonb_build_object('kepler_archive', 1, 'kepler', kepler.version(), 'postgres', current_setting('server_version'),
             'exported_at', statement_timestamp(), 'tables', tables, 'workspace', jsonb_build_object(
                 'id', w.id, 'name', w.name, 'created_at', w.created_at, 'updated_at', w.updated_at,
-                'embedding_space', w.embedding_space))::text
+                'embedding_space', w.embedding_space, 'language', w.language, 'other_languages', w.other_languages,
+                'former_languages', w.former_languages))::text
         FROM kepler.workspaces AS w WHERE w.id = workspace_id
         UNION ALL
         SELECT * FROM (

@@ -16,10 +16,15 @@ DECLARE
     problem text;
 BEGIN
     PERFORM kepler_internal.require_empty_workspace(workspace_id);
-    INSERT INTO kepler.workspaces AS w (id, name, created_at, updated_at)
+    INSERT INTO kepler.workspaces AS w (id, name, created_at, updated_at, language, other_languages, former_languages)
     VALUES (workspace_id, archive #>> '{workspace,name}', (archive #>> '{workspace,created_at}')::timestamptz,
-        (archive #>> '{workspace,updated_at}')::timestamptz)
-    ON CONFLICT (id) DO UPDATE SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at;
+        (archive #>> '{workspace,updated_at}')::timestamptz, coalesce(archive #>> '{workspace,language}', 'english'),
+        ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}')),
+        -- All rows get words of now.
+        ARRAY(SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> ''))
+    ON CONFLICT (id) DO UPDATE
+    SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at, language = excluded.language,
+        other_languages = excluded.other_languages, former_languages = excluded.former_languages;
     FOR definition IN
         SELECT d.definition::jsonb -> 'embedding_space' || jsonb_build_object('line', d.number)
         FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'embedding_space'

@@ -37,6 +37,8 @@ pub(crate) struct NewMemory {
     pub(crate) key: Option<String>,
     pub(crate) namespace: String,
     pub(crate) ttl: Option<Ttl>,
+    /// Of its words; None: that of the workspace.
+    pub(crate) language: Option<String>,
 }
 
 impl Default for NewMemory {
@@ -55,6 +57,7 @@ impl Default for NewMemory {
             key: None,
             namespace: String::new(),
             ttl: None,
+            language: None,
         }
     }
 }
@@ -67,7 +70,7 @@ const NO_TTL: &str = "must be more than nothing and at most 10,000 years";
 /// Bytes of a context type and of ids.
 const MAX_NAME: usize = 128;
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "content",
     "embedding",
     "user_id",
@@ -80,6 +83,7 @@ const FIELDS: [&str; 12] = [
     "key",
     "namespace",
     "ttl",
+    "language",
 ];
 
 impl NewMemory {
@@ -271,6 +275,7 @@ fn memory(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMemory, R
             reader.violate(Violation::invalid("ttl", NO_TTL));
         }
     }
+    memory.language = reader.text("language");
     add_faults(reader, see_to_secrets(&mut memory.content, &mut memory.metadata));
     add_faults(reader, memory.faults(space));
     reader.end(memory)

@@ -63,6 +63,10 @@ pub(crate) enum MemoryError {
     NotATable { table: String, kind: String },
     #[error("{table} has rows in a foreign table")]
     ForeignPart { table: String, part: String },
+    #[error("\"{language}\" is no language of the workspace")]
+    NotALanguage { language: String, known: Vec<String> },
+    #[error("the function is made for a trigger of Kepler's")]
+    ForeignTrigger,
 }
 
 impl Report for MemoryError {
@@ -83,6 +87,7 @@ impl Report for MemoryError {
             | Self::NeedsEmbedding(_)
             | Self::NothingToSearchFor
             | Self::NoTimeBetween
+            | Self::NotALanguage { .. }
             | Self::Invalid { .. } => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::InvalidMessage { code, .. } => match code.as_ref() {
                 "unknown_user" => ERRCODE_FOREIGN_KEY_VIOLATION,
@@ -92,6 +97,7 @@ impl Report for MemoryError {
             Self::MetadataTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::NotWritten { .. } | Self::NotAdded => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::EmbeddedMeanwhile { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
+            Self::ForeignTrigger => ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED,
             Self::NoColumns { .. } => ERRCODE_UNDEFINED_COLUMN,
             Self::NotAVector { .. }
             | Self::NotWords { .. }
@@ -123,6 +129,7 @@ impl Report for MemoryError {
                 }
                 None => format!("Expected {expected} dimensions, not {given}."),
             },
+            Self::NotALanguage { known, .. } => format!("Its languages are: {}.", known.join(", ")),
             Self::EmbeddedMeanwhile { what, id } => format!("The {what} is \"{id}\"."),
             Self::InvalidMessage { problems, .. } | Self::Invalid { problems, .. } => {
                 problems.join("\n")
@@ -183,6 +190,9 @@ impl Report for MemoryError {
             }
             Self::NotAdded => "A trigger on kepler.messages prevents the write.".to_owned(),
             Self::EmbeddedMeanwhile { .. } => "Run the transaction again.".to_owned(),
+            Self::NotALanguage { .. } => {
+                "An administrator of the workspace adds languages: SELECT kepler.set_language('…', other_languages => '{…}');".to_owned()
+            }
             Self::NotATable { kind, .. } if kind == "v" => {
                 "Search the table that the view reads, or make it a materialized view.".to_owned()
             }

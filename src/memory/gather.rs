@@ -91,9 +91,8 @@ pub(crate) fn gather<D: Details>(
     }
     let mut words = None;
     if let Some(text) = question.query_text {
-        let text = parameters.text(text);
         let enough = space.and_then(|space| Enough::new(question, space, parameters));
-        let worded = by_words(client, question, conditions, parameters, &text, enough.as_ref());
+        let worded = by_words(client, question, conditions, parameters, text, enough.as_ref());
         if let Some(Worded { found, sought }) = worded {
             for (at, (id, score, details)) in found.into_iter().enumerate() {
                 let candidate = candidates.entry(id.clone()).or_insert_with(|| {
@@ -145,7 +144,7 @@ impl Question<'_> {
             }
             return Ok(None);
         };
-        let space = Space::find(client, self.embedded, name.or(reader.space.as_deref()))?;
+        let space = Space::find(client, self.embedded, name.or(reader.searched.space.as_deref()))?;
         space.check(embedding)?;
         Ok(Some(space))
     }

@@ -3,14 +3,15 @@
 //!
 //! A search goes one way: `api` takes the arguments, `arguments` checks them, `access` the rights, `space`
 //! finds the vectors, `scope` (with the crate's `filter`) says which memories count, `nearest` finds the
-//! nearest of them, `words` what words find (by `rarity` and `word_score`), `gather` leads through both, and `search` puts what they give in
+//! nearest of them, `words` what words find (`asked`, by `rarity` and `word_score`), `gather` leads through both, and `search` puts what they give in
 //! order by `score`; `messages` does the same for
-//! messages. `put` writes what `decode` has read, `put_keyed` what of it has a key; `store` reads memories by their keys, lists,
-//! counts and updates them.
+//! messages. `put` writes what `decode` has read, `put_keyed` what of it has a key, and `fill_words` has the words of each row
+//! made; `store` reads memories by their keys, lists, counts and updates them.
 
 pub(crate) mod access;
 pub(crate) mod api;
 mod arguments;
+mod asked;
 mod chain;
 mod changed;
 mod decode;
@@ -18,6 +19,7 @@ mod dedupe;
 mod embedded;
 mod embedding;
 pub(crate) mod error;
+pub(crate) mod fill_words;
 mod gather;
 pub(crate) mod last;
 mod merge;

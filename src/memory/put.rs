@@ -7,6 +7,7 @@
 //!    found out and rejected by itself.
 //! 4. What stood back for an element that was refused in 3 takes its turn.
 
+use super::access::searched;
 use super::decode::NewMemory;
 use super::dedupe::{self, Known, Original};
 use super::embedded::{Present, insert_embeddings};
@@ -62,23 +63,23 @@ thread_local! {
     static INSERT: Statement = const { Statement::new(
         c"INSERT INTO kepler.memories (
               workspace_id, id, user_id, context_type, content, format, relevance_score, metadata,
-              valid_from, expires_at, namespace, ttl, created_at, updated_at)
+              valid_from, expires_at, namespace, ttl, created_at, updated_at, language)
           SELECT $1, n.id, n.user_id, n.context_type, n.content,
               CASE WHEN n.is_json THEN 'JSON'::kepler.memory_format ELSE 'TEXT' END,
               n.relevance_score, COALESCE(n.metadata, '{}'), COALESCE(n.valid_from, $2),
-              COALESCE(n.expires_at, $2 + n.ttl), n.namespace, n.ttl, $2, $2
+              COALESCE(n.expires_at, $2 + n.ttl), n.namespace, n.ttl, $2, $2, n.language
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS user_id,
                        pg_catalog.unnest($5) AS context_type, pg_catalog.unnest($6) AS content,
                        pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS relevance_score,
                        pg_catalog.unnest($9) AS metadata, pg_catalog.unnest($10) AS valid_from,
                        pg_catalog.unnest($11) AS expires_at, pg_catalog.unnest($12) AS namespace,
-                       pg_catalog.unnest($13) AS ttl) AS n
+                       pg_catalog.unnest($13) AS ttl, pg_catalog.unnest($15) AS language) AS n
           RETURNING id, CASE WHEN $14 THEN content END",
         &[
             pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::FLOAT8ARRAYOID,
             pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::TEXTARRAYOID, pg_sys::INTERVALARRAYOID, pg_sys::BOOLOID,
+            pg_sys::TEXTARRAYOID, pg_sys::INTERVALARRAYOID, pg_sys::BOOLOID, pg_sys::TEXTARRAYOID,
         ],
     ) };
     static SUPERSEDE: Statement = const { Statement::new(
@@ -144,6 +145,7 @@ pub(crate) fn run(
     let ids = memories.iter().map(|_| new_id()).collect();
     let mut batch = Batch { workspace: &workspace, space, memories, ids, answers, skip };
     batch.reject_unknown_users(client);
+    batch.reject_unknown_languages(client, workspace_id)?;
     // Each round writes or rejects at least the first element that is left.
     while batch.memories.iter().any(Option::is_some) {
         let replaced = batch.take_replaced();
@@ -215,6 +217,24 @@ pub(super) fn unknown_users<'u>(
     rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
 }
 
+/// The elements whose language is none of the workspace's, and what is said of each.
+pub(super) fn unknown_languages<'l>(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    languages: impl Iterator<Item = Option<&'l str>>,
+) -> Result<Vec<(usize, Violation)>, Error> {
+    let mut unknown = Vec::new();
+    for (at, language) in languages.enumerate() {
+        let Some(language) = language else { continue };
+        let searched = searched(client, workspace_id)?;
+        if !searched.has(language) {
+            let text = Error::from(searched.lacks(language)).text();
+            unknown.push((at, Violation::invalid("language", text)));
+        }
+    }
+    Ok(unknown)
+}
+
 impl Batch<'_> {
     fn reject_unknown_users(&mut self, client: &mut SpiClient<'_>) {
         let named = self.memories.iter().flatten().filter_map(|memory| memory.user_id.as_deref());
@@ -246,6 +266,18 @@ impl Batch<'_> {
         }
         let taken = places.into_iter().rev();
         taken.filter_map(|(at, winner)| Some((at, winner, self.memories[at].take()?))).collect()
+    }
+
+    fn reject_unknown_languages(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        workspace_id: &str,
+    ) -> Result<(), Error> {
+        let languages = self.memories.iter().map(|memory| memory.as_ref()?.language.as_deref());
+        for (at, problem) in unknown_languages(client, workspace_id, languages)? {
+            reject(&mut self.answers[at], problem);
+        }
+        Ok(())
     }
 
     /// Locks the memories to supersede, and rejects the elements whose memory does not exist. Gives
@@ -507,6 +539,7 @@ impl Batch<'_> {
             Some(rows.namespaces.datum()),
             Some(rows.ttls.datum()),
             Some(pg_sys::Datum::from(self.space.is_some())),
+            rows.has_languages.then(|| rows.languages.datum()),
         ];
         let inserted = INSERT.with(|plan| plan.run(client, &parameters));
         // A trigger of somebody's may have changed what is remembered: the embedding is of something else then.

@@ -42,6 +42,7 @@ CREATE FUNCTION kepler.remember(
     key text DEFAULT NULL,
     namespace text DEFAULT '',
     ttl interval DEFAULT NULL,
+    language text DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -64,6 +65,7 @@ CREATE FUNCTION kepler.remember(
     key text DEFAULT NULL,
     namespace text DEFAULT '',
     ttl interval DEFAULT NULL,
+    language text DEFAULT NULL,
     OUT memory_id text,
     OUT outcome text
 )
@@ -88,6 +90,7 @@ fn remember_v2(
     key: Option<String>,
     namespace: Option<String>,
     ttl: Option<AnyElement>,
+    language: Option<String>,
 ) -> Result<Row<2>, ErrorReport> {
     require_tables()?;
     let workspace_id = workspace::argument(workspace_id)?;
@@ -111,6 +114,7 @@ fn remember_v2(
         namespace: required("namespace", namespace)?,
         // SAFETY: declared in SQL as interval.
         ttl: ttl.map(|given| unsafe { Ttl::of(&given) }),
+        language,
     };
     let dedupe = dedupe.ok_or(ArgumentError::Null("dedupe"))?;
     let answer = Spi::connect_mut(|client| {

@@ -39,13 +39,14 @@ macro_rules! given {
         "(SELECT g.id, g.user_id, g.context_type, g.content,
               CASE WHEN g.is_json THEN 'JSON'::kepler.memory_format ELSE 'TEXT' END AS format, g.relevance_score,
               COALESCE(g.metadata, '{}') AS metadata, COALESCE(g.valid_from, $2) AS valid_from,
-              COALESCE(g.expires_at, $2 + g.ttl) AS expires_at, g.namespace, g.key, g.ttl
+              COALESCE(g.expires_at, $2 + g.ttl) AS expires_at, g.namespace, g.key, g.ttl, g.language
           FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS user_id,
                        pg_catalog.unnest($5) AS context_type, pg_catalog.unnest($6) AS content,
                        pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS relevance_score,
                        pg_catalog.unnest($9) AS metadata, pg_catalog.unnest($10) AS valid_from,
                        pg_catalog.unnest($11) AS expires_at, pg_catalog.unnest($12) AS namespace,
-                       pg_catalog.unnest($13) AS key, pg_catalog.unnest($14) AS ttl) AS g) AS n"
+                       pg_catalog.unnest($13) AS key, pg_catalog.unnest($14) AS ttl,
+                       pg_catalog.unnest($16) AS language) AS g) AS n"
     };
 }
 
@@ -58,6 +59,7 @@ macro_rules! differs {
                 (",
             $n, ".context_type, ", $n, ".content, ", $n, ".format, ", $n, ".relevance_score, ",
             $n, ".metadata, ", $n, ".ttl)
+              OR (", $n, ".language IS NOT NULL AND m.language IS DISTINCT FROM ", $n, ".language)
               OR (", $n, ".valid_from <> $2 AND m.valid_from <> ", $n, ".valid_from)
               OR CASE WHEN ", $n, ".expires_at = $2 + ", $n, ".ttl
                       THEN m.expires_at <= ", $n, ".expires_at - ", $n, ".ttl / 10
@@ -101,6 +103,7 @@ const TYPES: &[pg_sys::Oid] = &[
     pg_sys::TEXTARRAYOID,
     pg_sys::INTERVALARRAYOID,
     pg_sys::BOOLOID,
+    pg_sys::TEXTARRAYOID,
 ];
 
 thread_local! {
@@ -121,7 +124,7 @@ thread_local! {
         sql(concat!(
             "INSERT INTO kepler.memories AS m (
                  workspace_id, id, user_id, context_type, content, format, relevance_score, metadata,
-                 valid_from, expires_at, namespace, key, ttl, created_at, updated_at)
+                 valid_from, expires_at, namespace, key, ttl, language, created_at, updated_at)
              SELECT $1, n.*, $2, $2 FROM ", given!(), "
              ON CONFLICT (workspace_id, user_id, namespace, key) WHERE key IS NOT NULL AND valid_to IS NULL
              DO UPDATE SET
@@ -130,7 +133,8 @@ thread_local! {
                  valid_from = CASE WHEN EXCLUDED.valid_from <> $2 OR m.content <> EXCLUDED.content
                          OR m.format <> EXCLUDED.format
                      THEN EXCLUDED.valid_from ELSE m.valid_from END,
-                 expires_at = EXCLUDED.expires_at, ttl = EXCLUDED.ttl, updated_at = $2
+                 expires_at = EXCLUDED.expires_at, ttl = EXCLUDED.ttl, language = EXCLUDED.language,
+                 updated_at = $2
              WHERE ", differs!("EXCLUDED"), "
              RETURNING m.id, m.xmax::pg_catalog.text OPERATOR(pg_catalog.=) '0', m.user_id, m.namespace,
                  m.key, CASE WHEN $15 THEN m.content END\0")),
@@ -187,6 +191,7 @@ pub(super) fn upsert(
         Some(rows.keys.datum()),
         Some(rows.ttls.datum()),
         Some(pg_sys::Datum::from(space.is_some())),
+        rows.has_languages.then(|| rows.languages.datum()),
     ];
     DELETE_EXPIRED.with(|statement| statement.run(client, &parameters));
     first(client);

@@ -19,6 +19,8 @@ pub(super) struct Rows {
     pub(super) namespaces: Array,
     pub(super) keys: Array,
     pub(super) ttls: Array,
+    pub(super) languages: Array,
+    pub(super) has_languages: bool,
 }
 
 impl Rows {
@@ -37,6 +39,8 @@ impl Rows {
             namespaces: Array::new(array::TEXT),
             keys: Array::new(array::TEXT),
             ttls: Array::new(array::INTERVAL),
+            languages: Array::new(array::TEXT),
+            has_languages: false,
         }
     }
 
@@ -64,6 +68,13 @@ impl Rows {
         match memory.ttl {
             Some(ttl) => self.ttls.push_bytes(&ttl.stored()),
             None => self.ttls.push_null(),
+        }
+        match &memory.language {
+            Some(language) => {
+                self.languages.push_text(language);
+                self.has_languages = true;
+            }
+            None => self.languages.push_null(),
         }
     }
 }

@@ -77,6 +77,8 @@ pub(super) struct Word {
     pub(super) rows: f64,
     /// How many rows of all workspaces hold it, where the index has told that these are few.
     pub(super) of_all: Option<usize>,
+    /// The languages that it is a word of, a bit each.
+    pub(super) languages: u32,
 }
 
 /// Weighs the words of a question, and puts the rarest first.

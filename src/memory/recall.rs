@@ -182,7 +182,7 @@ fn run(
         Embedded::Memories => Reader::open(client, workspace_id)?,
         Embedded::Messages => messages::search::reader(client, workspace_id)?,
     };
-    let space = Space::find(client, embedded, space.or(reader.space.as_deref()))?;
+    let space = Space::find(client, embedded, space.or(reader.searched.space.as_deref()))?;
     let vectors = &space.vectors;
     let mut parameters = Parameters::default();
     let conditions = asked.everything(&mut parameters)?;

@@ -26,6 +26,8 @@ pub(super) struct Sought {
     /// In the order of their bytes, each with its weight.
     words: Vec<(String, f32)>,
     average: f64,
+    /// What all words of the question weigh, in one language.
+    weight: f64,
     /// How many rows there are in all.
     pub(super) rows: f64,
 }
@@ -33,13 +35,18 @@ pub(super) struct Sought {
 impl Sought {
     /// `rows`: how many there are in all; `average`: words of a text.
     pub(super) fn new(words: &[Word], rows: f64, average: f64) -> Self {
-        let weighed = words.iter().map(|word| {
-            let weight = f64::from(word.times) * rarity(word.rows, rows);
-            (word.text.clone(), weight as f32)
+        let weight_of = |word: &Word| (f64::from(word.times) * rarity(word.rows, rows)) as f32;
+        let weighed = words.iter().map(|word| (word.text.clone(), weight_of(word)));
+        let mut weighed: Vec<(String, f32)> = weighed.collect();
+        weighed.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        // A row has words of one language. The question is in that which has the fewest for it: others do not know its stop words.
+        let known = words.iter().fold(0, |known, word| known | word.languages);
+        let of_language = (0..u32::BITS).filter(|at| known & 1 << at != 0).map(|at| {
+            let of_it = words.iter().filter(|word| word.languages & 1 << at != 0);
+            of_it.map(|word| f64::from(weight_of(word))).sum::<f64>()
         });
-        let mut words: Vec<(String, f32)> = weighed.collect();
-        words.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Self { words, average, rows }
+        let weight = of_language.min_by(f64::total_cmp).unwrap_or(0.0);
+        Self { words: weighed, average, weight, rows }
     }
 
     /// As the scoring function takes it.
@@ -62,8 +69,8 @@ impl Sought {
 
     /// A score as a share of what no text can exceed, from 0 to 1: it means the same whatever else is found.
     pub(super) fn share(&self, score: f64) -> f64 {
-        let most: f64 = self.words.iter().map(|(_, weight)| f64::from(*weight)).sum();
-        if most > 0.0 { (score / (most * (SATURATION + 1.0))).min(1.0) } else { 0.0 }
+        let most = self.weight * (SATURATION + 1.0);
+        if most > 0.0 { (score / most).min(1.0) } else { 0.0 }
     }
 }
 
@@ -146,6 +153,7 @@ mod tests {
             times: 1,
             rows: *rows,
             of_all: None,
+            languages: 1,
         };
         Sought::new(&words.iter().map(word).collect::<Vec<_>>(), 1000.0, average)
     }
@@ -176,6 +184,23 @@ mod tests {
         };
         assert!(of_length(5, 10.0) / of_length(10, 10.0) < 1.06);
         assert!(of_length(100, 200.0) / of_length(400, 200.0) > 1.4);
+    }
+
+    #[test]
+    fn the_language_of_a_question_is_the_one_that_needs_the_fewest_words() {
+        let word = |text: &str, rows, languages| Word {
+            text: text.to_owned(),
+            times: 1,
+            rows,
+            of_all: None,
+            languages,
+        };
+        // German knows that "die" is a stop word.
+        let both = [word("die", 0.0, 1), word("katze", 0.0, 1), word("katz", 5.0, 2)];
+        let both = Sought::new(&both, 1000.0, 10.0);
+        let german = Sought::new(&[word("katz", 5.0, 1)], 1000.0, 10.0);
+        let score = of(&[("katz", 1)], &both);
+        assert_eq!(both.share(score), german.share(score));
     }
 
     #[test]

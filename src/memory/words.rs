@@ -6,6 +6,7 @@
 //! what the rows of its rarer ones cost. Where those are too few for an answer, because a scope has few of them, the rows of all words
 //! are ranked.
 
+use super::asked;
 use super::embedded::Embedded;
 use super::gather::{MAX_POOL, POOL_A_ROW, Question};
 use super::narrow::is_narrow;
@@ -98,7 +99,7 @@ pub(super) fn by_words<D: Details>(
     enough: Option<&Enough<'_>>,
 ) -> Option<Worded<D>> {
     let _planning = LocalSettings::set(&[(c"enable_seqscan", c"off"), (c"jit", c"off")]);
-    let mut words = words_of(client, parameters, text);
+    let mut words = asked::words_of(client, question.workspace_id, text);
     if words.is_empty() {
         return None;
     }
@@ -181,23 +182,6 @@ pub(super) fn by_words<D: Details>(
         }
         limit = (POOL_A_ROW * limit).min(MAX_POOL);
     }
-}
-
-/// The words of a text, each with how often it is there.
-fn words_of(client: &mut SpiClient<'_>, parameters: &Parameters, text: &str) -> Vec<Word> {
-    let rows = parameters.run_kept(
-        client,
-        format!(
-            "SELECT w.lexeme, pg_catalog.cardinality(w.positions)::pg_catalog.int8 \
-             FROM pg_catalog.unnest(pg_catalog.to_tsvector('pg_catalog.english', {text})) AS w"
-        ),
-        Order::Sorted,
-    );
-    let word = |row: Row<'_, 2>| {
-        let times = row.bigint(1).map_or(1, |times| times as u16);
-        Some(Word { text: row.text(0)?.to_owned(), times, rows: 0.0, of_all: None })
-    };
-    rows.iter::<2>().filter_map(word).collect()
 }
 
 /// How many of the words are looked for, the rarest first.
@@ -321,7 +305,13 @@ mod tests {
     use super::*;
 
     fn of(rows: &[f64]) -> Vec<usize> {
-        let word = |rows: &f64| Word { text: String::new(), times: 1, rows: *rows, of_all: None };
+        let word = |rows: &f64| Word {
+            text: String::new(),
+            times: 1,
+            rows: *rows,
+            of_all: None,
+            languages: 1,
+        };
         steps(&rows.iter().map(word).collect::<Vec<_>>(), 100_000.0, 40)
     }
 

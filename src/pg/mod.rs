@@ -45,6 +45,7 @@ pub(crate) mod standpoint;
 mod stored_row;
 pub(crate) mod subtransaction;
 pub(crate) mod support;
+pub(crate) mod text_search;
 pub(crate) mod texts;
 pub(crate) mod time_limit;
 pub(crate) mod times;

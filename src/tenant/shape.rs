@@ -10,9 +10,11 @@ enum Shape {
     Any,
     Object(&'static [(&'static str, Shape)]),
     List(&'static Shape),
+    /// Of archives of later versions alone.
+    Maybe(&'static Shape),
 }
 
-use Shape::{Any, Boolean, List, Object, Text, TextOrNull, Whole};
+use Shape::{Any, Boolean, List, Maybe, Object, Text, TextOrNull, Whole};
 
 const HEAD: Shape = Object(&[
     ("kepler_archive", Whole),
@@ -28,6 +30,9 @@ const HEAD: Shape = Object(&[
             ("created_at", Text),
             ("updated_at", Text),
             ("embedding_space", TextOrNull),
+            ("language", Maybe(&Text)),
+            ("other_languages", Maybe(&List(&Text))),
+            ("former_languages", Maybe(&List(&Text))),
         ]),
     ),
 ]);
@@ -137,11 +142,13 @@ impl Shape {
             Any => "anything",
             Object(_) => "an object",
             List(_) => "an array",
+            Maybe(shape) => shape.name(),
         }
     }
 
     fn check(&self, json: &Json, pointer: &str) -> Result<(), String> {
         match (self, json) {
+            (Maybe(shape), json) => shape.check(json, pointer),
             (Any, _)
             | (Text | TextOrNull, Json::String(_))
             | (TextOrNull, Json::Null)
@@ -162,6 +169,7 @@ impl Shape {
                 }
                 members.iter().try_for_each(|(name, shape)| match json.get(name) {
                     Some(value) => shape.check(value, &format!("{pointer}/{name}")),
+                    None if matches!(shape, Maybe(_)) => Ok(()),
                     None => Err(format!("{pointer}/{name}: is missing.")),
                 })
             }

@@ -58,6 +58,11 @@ SELECT kepler.remember('first', '[1, 2, 3]', user_id => 'u');
 SELECT kepler.remember('second', '[3, 2, 1]', user_id => 'u', supersedes => (SELECT id FROM kepler.memories));
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u');
 SELECT kepler.add_message('talk', 'user', 'said before', embedding => '[1, 2, 3]');
+-- Words of several languages; a table of one's own has them in a generated column.
+SELECT kepler.set_language('german', '{simple}', 'other');
+SELECT kepler.remember('Die Häuser am Fluss', workspace_id => 'other'), kepler.remember('私は東京に住んでいます', language => 'simple', workspace_id => 'other');
+CREATE TABLE public.articles (body text, words tsvector GENERATED ALWAYS AS (kepler.text_words(body, 'german')) STORED);
+INSERT INTO public.articles VALUES ('Die Häuser'), ('東京の喫茶店');
 SQL
 # A model with something of each kind: it is as its document says, also in the copy.
 model='{"blueprint": "model", "extensions": ["vector"], "tenancy": {"field": "tenant"}, "enums": {"state": ["a", "b"]}, "tables": [{"name": "Parent", "table": "Parents", "description": "p", "key": {"name": "id", "type": "bigint"}, "times": true, "fields": [{"name": "tenant", "type": "text", "required": true}, {"name": "state", "type": "enum", "enum": "state", "default": "a"}, {"name": "code", "type": "text", "max_length": 30, "fill": "cuid", "unique": true, "case_insensitive": true}, {"name": "n", "type": "integer", "generated": "serial", "min": 0}, {"name": "risky", "type": "text", "default_sql": "pg_backend_pid()::text || version()"}, {"name": "moved", "type": "timestamp", "zone": false, "precision": 3, "default": "now", "touch": true}]}, {"name": "Child", "table": "children", "key": {"fields": ["a", "b"]}, "fields": [{"name": "a", "type": "smallint", "required": true}, {"name": "b", "type": "text", "required": true}, {"name": "parent", "type": "reference", "to": "Parent", "on_delete": "set_null"}, {"name": "v", "type": "vector", "dimensions": 3}, {"name": "doc", "type": "json"}], "indexes": [{"fields": ["v"], "method": "hnsw", "metric": "cosine"}, {"fields": ["b"], "where_sql": "a > 3"}, {"fields": [{"field": "doc", "path": ["x"]}]}]}]}'
@@ -155,11 +160,13 @@ RETURNING updated_at > created_at AND enrichment_status = 'UNAPPLIED' AND conten
 INSERT INTO kepler.records (entity_type) VALUES ('new') RETURNING id IS NOT NULL AND workspace_id = 'default' AND content_hash = kepler.jsonb_hash('{}');
 SELECT outcome = 'updated' FROM kepler.upsert_record('contact', '1', '{}', connection_id => 'c');
 SELECT string_agg(content, ' ') = 'second' FROM kepler.search_memories('[1, 2, 3]');
+SELECT count(*) = 1 FROM kepler.search_memories(query_text => 'Haus', workspace_id => 'other') AS a CROSS JOIN kepler.search_memories(query_text => '東京', workspace_id => 'other') AS b;
+INSERT INTO public.articles VALUES ('Die Bäume') RETURNING words = '''baum'':2' AND (SELECT bool_and(a.words = kepler.text_words(a.body, 'german')) FROM public.articles AS a);
 SELECT number = 2 FROM kepler.add_message('talk', 'assistant', 'said after');
 SELECT string_agg(content, ', ' ORDER BY number) = 'said before, said after' AND bool_or(similarity = 1) FROM kepler.search_messages('[1, 2, 3]', query_text => 'said');
 SQL
   )
-  [[ $alive == $'t\nt\nt\nt\nt\nt\nt' ]] || die "$copy does not work: $alive"
+  [[ $alive == $'t\nt\nt\nt\nt\nt\nt\nt\nt' ]] || die "$copy does not work: $alive"
   # install() has left the rights as they were, and gives those on functions anew: another version has others.
   rights $copy | diff "$work/rights" - || die "$copy: install() changed the rights"
   admin -d $copy -c "REVOKE ALL ON ALL FUNCTIONS IN SCHEMA kepler, kepler_internal FROM kepler_dumped_writer" -c "SELECT FROM kepler.install()"

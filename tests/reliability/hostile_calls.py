@@ -96,6 +96,7 @@ SANE: dict[str, str | Json] = {
     "embedding": "'[1, 2, 3]'", "space": "'small'", "create_embedding_space.space": "'space'", "dimensions": "3", "model": "'m'", "metric": "'cosine'",
     "embeddings": Json([{"memory_id": "memory1", "embedding": [1, 2, 3]}]), "set_message_embeddings.embeddings": Json([{"message_id": 1, "embedding": [1, 2, 3]}]),
     "retire_embedding_space.space": "'next'", "drop_embedding_space.space": "'retired'",
+    "language": "'english'", "other_languages": "'{german,simple}'",
     "user_id": "'ada'", "query_text": "'memory number'", "context_types": "'{fact}'", "context_type": "'fact'", "kinds": "NULL", "roles": "'{user}'", "searched": "'messages'", "samples": "3", "candidates": "50", "min_recall": "0.9",
     "fusion": Json({"vector": 1, "text": 0.5, "k": 20}),     "weights": Json({"similarity": 0.5, "importance": 0.2, "recency": 0.2, "frequency": 0.1}), "metadata": Json({"n": 1}), "memories": Json([MEMORY]),
     "memory_ids": "ARRAY['memory1', 'memory2']", "memory_id": "'memory1'", "supersedes": "'memory2'", "valid_from": "'2024-01-01'", "expires_at": "'2100-01-01'", "sent_from": "'2024-01-01'", "sent_before": "'2100-01-01'", "started_from": "'2024-01-01'", "started_before": "'2100-01-01'",

@@ -32,6 +32,9 @@ run -d postgres -c 'CREATE DATABASE shop' -c 'CREATE ROLE kepler_some_reader LOG
 # The numbers of transactions are far ahead of those of a new cluster.
 run -c "DO \$\$ BEGIN FOR i IN 1..2000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END \$\$"
 run -c 'CREATE EXTENSION kepler CASCADE' -c 'SELECT FROM kepler.install()' -f "$ROOT/tests/reliability/a_bit_of_everything.sql" >/dev/null
+# A generated column with words.
+run -c "CREATE TABLE app.articles (id integer PRIMARY KEY, body text, words tsvector GENERATED ALWAYS AS (kepler.text_words(body, 'german')) STORED)" \
+  -c "INSERT INTO app.articles VALUES (1, 'Die Häuser'), (2, '東京の喫茶店')"
 anchor=$(run -c 'SELECT kepler.seal_history()')
 cursor=$(run -c "SELECT cursor FROM kepler.changes_since() ORDER BY sequence OFFSET 3 LIMIT 1")
 expected_changes=$(run -c "SELECT coalesce(string_agg(concat_ws(' ', relation, row_id, operation), E'\n' ORDER BY n), '-') FROM kepler.changes_since('$cursor') WITH ORDINALITY AS c (cursor, relation, row_id, entity_type, operation, sequence, created_at, n)")
@@ -101,6 +104,7 @@ INSERT {"id": {"new": 1}, "note": {"new": "one"}}'
   expect "$1: a batch again" "$(run -c "SELECT u.outcome, count(*) FROM kepler.upsert_records('contact', (
     SELECT json_agg(json_build_object('external_id', i, 'data', json_build_object('n', i, 't', 'äöü'))) FROM generate_series(1, 51) AS i)::text, connection_id => 'c') AS u GROUP BY 1 ORDER BY 1")" $'inserted|1\nunchanged|50'
   expect "$1: a memory" "$(run -c "SELECT content FROM kepler.search_memories('[1, 2, 3]', user_id => 'u')")" 'what is remembered'
+  expect "$1: words" "$(run -c "INSERT INTO app.articles VALUES (3, 'Ein Haus')" -c "SELECT string_agg(id::text, ' ' ORDER BY id), (SELECT bool_and(words = kepler.text_words(body, 'german')) FROM app.articles) FROM app.articles WHERE words @@ 'haus'")" '1 3|t'
   expect "$1: entries" "$(run -c "SELECT outcome FROM kepler.insert_entries('Order', '[{\"code\": \"STRASSE\"}, {\"code\": \"c\"}]', 'skip')")" $'rejected\ninserted'
   expect "$1: a model" "$(run -c "SELECT count(*) FROM kepler.blueprint_drift('model') WHERE kind <> 'coverage'")" 0
   expect "$1: a role" "$(run -c 'SET ROLE kepler_some_member' -c 'SELECT count(*) FROM kepler.records')" 1

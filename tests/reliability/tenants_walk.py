@@ -405,7 +405,7 @@ FEED = re.compile(r"kepler\.(feed|history)_[0-9]")
 # What tells of the catalog, which Postgres shows to everybody.
 OF_NOBODY = {"prisma_schema", "structure_of", "index_advice"}
 # They read nothing of a tenant's, or give what they made a number.
-PURE = {"fold", "jsonb_hash", "estimate_tokens", "json_matches", "json_update", "validate_workflow", "blueprint_from_prisma", "execution_token_hash"}
+PURE = {"fold", "text_words", "jsonb_hash", "estimate_tokens", "json_matches", "json_update", "validate_workflow", "blueprint_from_prisma", "execution_token_hash"}
 # Functions that read and write the tables that they are given.
 BY_TABLE = [
     ("search_vectors", """kepler.search_vectors('kepler_data.small_embeddings', 'embedding', '[1, 2, 3]', 100, filter => '{"workspace_id": "bmark"}')"""),

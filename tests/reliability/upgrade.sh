@@ -175,6 +175,13 @@ for session in new kept; do
   if [[ $session == new ]]; then sql -d kepler_old -f "$here/smoke.sql" >"$work/upgraded-smoke"; else kept "\\i $here/smoke.sql" >"$work/upgraded-smoke"; fi
   says "after the upgrade, $session session" "$work/upgraded-smoke" ''
 done
+# The words of memories and messages are those of the release, until maintain() makes them anew.
+words="SELECT count(*) FILTER (WHERE language IS NULL), count(*) > 0 FROM (SELECT language FROM kepler.memories UNION ALL SELECT language FROM kepler.messages) AS r"
+[[ $(sql -d kepler_old -c "$words") != '0|t' ]] || die 'the rows of the release have words of now'
+sql -d kepler_old -c 'CALL kepler.maintain()' -c "$words" -c "SELECT count(*) FROM kepler.workspaces WHERE former_languages <> '{}'" >"$work/words"
+[[ $(cat "$work/words") == $'0|t\n0' ]] || die "the words of the release were not made anew: $(cat "$work/words")"
+sql -d kepler_old -f "$here/smoke.sql" >"$work/upgraded-smoke"
+says 'with words of now' "$work/upgraded-smoke" ''
 # A role of one workspace sees that one, and what is new is there for its level.
 seen=$(sql -d kepler_old -c 'SET SESSION AUTHORIZATION upgrade_north' -c "SELECT string_agg(DISTINCT workspace_id, ' '), count(*) FROM kepler.records" \
   -c "SELECT outcome FROM kepler.upsert_records('contact', '[{\"external_id\": \"1\", \"data\": {\"v\": \"later\"}}]')")

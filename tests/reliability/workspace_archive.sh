@@ -96,6 +96,7 @@ SELECT 'claimed ' || count(*) FROM kepler.claim_records('contact', 'worker', 100
 SELECT 'upserted ' || outcome || ' ' || count(*) FROM kepler.upsert_records('contact', '[{"external_id": "2", "data": {"n": 2.5, "t": "äöü😀 xx", "o": {"": [null, 0]}}}, {"external_id": "new", "data": {}}]', connection_id => 'c') GROUP BY outcome ORDER BY 1;
 SELECT 'inbox ' || merged FROM (SELECT count(*) AS merged FROM kepler.merge_inbox_batch((SELECT id FROM kepler.sync_runs))) AS m;
 SELECT 'found ' || count(*) FROM kepler.search_memories('[1, 2, 3]', query_text => 'second');
+SELECT 'words ' || count(*) FROM kepler.search_memories(query_text => 'Haus') AS a CROSS JOIN kepler.search_memories(query_text => '東京') AS b;
 SELECT 'message ' || number FROM kepler.add_message('talk', 'user', 'and on');
 SELECT 'run ' || outcome FROM kepler.start_execution('w', 'done');
 SELECT 'entry ' || outcome || ' ' || entry_id FROM kepler.insert_entries('Tree', '[{"name": "leaf", "parent": 9}]');
@@ -116,6 +117,7 @@ upserted inserted 1
 upserted unchanged 1
 inbox 1
 found 1
+words 1
 message 2
 run duplicate
 entry inserted 10

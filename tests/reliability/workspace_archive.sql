@@ -49,6 +49,8 @@ SELECT kepler.create_embedding_space('small', 3, 'model') \g /dev/null
 SELECT kepler.activate_embedding_space('small', workspace_id => 'acme') \g /dev/null
 SELECT memory_id AS first FROM kepler.remember('first', '[0.1, 1e-20, 3]', user_id => 'u') \gset
 SELECT kepler.remember('second', '[3, 2, 1]', user_id => 'u', supersedes => :'first') \g /dev/null
+SELECT kepler.set_language('german', '{simple}', 'acme') \g /dev/null
+SELECT kepler.remember('Zwei Häuser', workspace_id => 'acme'), kepler.remember('東京の喫茶店', language => 'simple', workspace_id => 'acme') \g /dev/null
 SELECT kepler.search_memories('[1, 2, 3]', touch => true) \g /dev/null
 INSERT INTO kepler.conversations (id, user_id) VALUES ('talk', 'u'), ('theirs', 'v');
 SELECT kepler.add_message('talk', 'user', 'said before', embedding => '[1, 2, 3]', user_id => 'u') \g /dev/null

@@ -10,7 +10,7 @@ use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
 use crate::error::Error;
 use crate::memory::embedded::{Present, insert_embeddings};
 use crate::memory::error::MemoryError;
-use crate::memory::put::unknown_users;
+use crate::memory::put::{unknown_languages, unknown_users};
 use crate::memory::set_embeddings;
 use crate::memory::space::Space;
 use crate::pg::array::{self, Array, ElementType};
@@ -71,19 +71,21 @@ thread_local! {
     static INSERT: Statement = const { Statement::new(
         c"INSERT INTO kepler.messages AS m (
               workspace_id, conversation_id, number, role, content, user_id, token_count, external_id,
-              metadata, sent_at, created_at, updated_at)
+              metadata, sent_at, created_at, updated_at, language)
           SELECT $1, $2, n.number, n.role::kepler.message_role, n.content, n.user_id, n.token_count,
-              n.external_id, COALESCE(n.metadata, '{}'), COALESCE(n.sent_at, $3), $3, $3
+              n.external_id, COALESCE(n.metadata, '{}'), COALESCE(n.sent_at, $3), $3, $3,
+              n.language
           FROM (SELECT pg_catalog.unnest($4) AS number, pg_catalog.unnest($5) AS role,
                        pg_catalog.unnest($6) AS content, pg_catalog.unnest($7) AS user_id,
                        pg_catalog.unnest($8) AS token_count, pg_catalog.unnest($9) AS external_id,
-                       pg_catalog.unnest($10) AS metadata, pg_catalog.unnest($11) AS sent_at) AS n
+                       pg_catalog.unnest($10) AS metadata, pg_catalog.unnest($11) AS sent_at,
+                       pg_catalog.unnest($13) AS language) AS n
           RETURNING m.id, m.number, CASE WHEN $12 THEN m.content END",
         &[
             pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::INT4ARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::INT4ARRAYOID,
             pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::BOOLOID,
+            pg_sys::BOOLOID, pg_sys::TEXTARRAYOID,
         ],
     ) };
     static NOTE: Statement = const { Statement::new(
@@ -159,6 +161,7 @@ pub(crate) fn run(
     let mut adding =
         Adding { workspace, conversation, space, owner, last, now, known, messages, answers, skip };
     adding.reject_unknown_users(client);
+    adding.reject_unknown_languages(client, workspace_id)?;
     adding.find_known(client);
     adding.add_all(client)?;
     if adding.last > last {
@@ -186,6 +189,19 @@ impl Adding<'_> {
                 *message = None;
             }
         }
+    }
+
+    fn reject_unknown_languages(
+        &mut self,
+        client: &mut SpiClient<'_>,
+        workspace_id: &str,
+    ) -> Result<(), Error> {
+        let languages = self.messages.iter().map(|message| message.as_ref()?.language.as_deref());
+        for (at, problem) in unknown_languages(client, workspace_id, languages)? {
+            self.answers[at] = Answer::rejected(Ids::default(), problem);
+            self.messages[at] = None;
+        }
+        Ok(())
     }
 
     /// Finds what was sent before.
@@ -335,6 +351,7 @@ impl Adding<'_> {
             Some(rows.metadata.datum()),
             Some(rows.sent_at.datum()),
             Some(pg_sys::Datum::from(self.space.is_some())),
+            Some(rows.languages.datum()),
         ];
         let inserted = INSERT.with(|statement| statement.run(client, &parameters));
         let place = |number: i32| new.get(usize::try_from(number - self.last - 1).ok()?).copied();
@@ -387,6 +404,7 @@ struct Rows {
     external_ids: Array,
     metadata: Array,
     sent_at: Array,
+    languages: Array,
 }
 
 impl Rows {
@@ -401,6 +419,7 @@ impl Rows {
             tokens: Array::new(array::INTEGER),
             external_ids: Array::new(array::TEXT),
             sent_at: Array::new(array::TIMESTAMPTZ),
+            languages: Array::new(array::TEXT),
         }
     }
 
@@ -425,5 +444,6 @@ impl Rows {
             None => self.metadata.push_null(),
         }
         self.sent_at.push_time(message.sent_at);
+        text(&mut self.languages, message.language.as_deref());
     }
 }

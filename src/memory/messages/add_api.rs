@@ -6,7 +6,7 @@ use crate::answer::{self, Violation};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::memory::access::activated;
+use crate::memory::access::searched;
 use crate::memory::decode::see_to_secrets;
 use crate::memory::embedded::Embedded;
 use crate::memory::embedding::Embedding;
@@ -28,8 +28,8 @@ use pgrx::spi::SpiClient;
 /// workspace to another one apart.
 fn open_space(client: &mut SpiClient<'_>, workspace_id: &str) -> Result<Space, Error> {
     put::lock(workspace_id, false);
-    let activated = activated(client, workspace_id)?;
-    let space = Space::find(client, Embedded::Messages, activated.as_deref())?;
+    let searched = searched(client, workspace_id)?;
+    let space = Space::find(client, Embedded::Messages, searched.space.as_deref())?;
     space.require_active()?;
     Ok(space)
 }
@@ -99,6 +99,7 @@ CREATE FUNCTION kepler.add_message(
     sent_at timestamptz DEFAULT NULL,
     embedding @extschema:vector@.vector DEFAULT NULL,
     workspace_id text DEFAULT kepler.current_workspace_id(),
+    language text DEFAULT NULL,
     OUT message_id bigint,
     OUT number integer,
     OUT outcome text
@@ -108,7 +109,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 "#
 )]
 #[allow(clippy::too_many_arguments)]
-fn add_message(
+fn add_message_v2(
     conversation_id: Option<String>,
     role: Option<String>,
     content: Option<String>,
@@ -119,6 +120,7 @@ fn add_message(
     sent_at: Option<TimestampWithTimeZone>,
     embedding: Option<AnyElement>,
     workspace_id: Option<String>,
+    language: Option<String>,
 ) -> Result<Row<3>, ErrorReport> {
     require_tables()?;
     let conversation_id = required("conversation_id", conversation_id)?;
@@ -134,6 +136,7 @@ fn add_message(
         sent_at: sent_at.map(i64::from),
         // SAFETY: declared in SQL as vector.
         embedding: embedding.map(|given| unsafe { Embedding::from_datum(given.datum()) }),
+        language,
     };
     let workspace_id = workspace::argument(workspace_id)?;
     let answer = Spi::connect_mut(|client| {

@@ -11,7 +11,7 @@ pub(super) const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 const MAX_EXTERNAL_ID: usize = 500;
 const MAX_TOKENS: i32 = 999_999_999;
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "role",
     "content",
     "user_id",
@@ -20,6 +20,7 @@ const FIELDS: [&str; 8] = [
     "metadata",
     "sent_at",
     "embedding",
+    "language",
 ];
 
 /// A message that is to be added.
@@ -33,6 +34,8 @@ pub(crate) struct NewMessage {
     pub(crate) metadata: Option<Vec<u8>>,
     pub(crate) sent_at: Option<i64>,
     pub(crate) embedding: Option<Embedding>,
+    /// Of its words; None: that of the workspace.
+    pub(crate) language: Option<String>,
 }
 
 impl NewMessage {
@@ -87,6 +90,7 @@ fn message(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMessage,
         metadata: None,
         sent_at: None,
         embedding: None,
+        language: None,
     };
     message.role = reader.one_of("role", &ROLES).unwrap_or_default();
     if reader.raw("role").is_none() {
@@ -102,6 +106,7 @@ fn message(reader: &mut Reader<'_>, space: Option<&Space>) -> Result<NewMessage,
     message.external_id = reader.text("external_id");
     message.metadata = reader.object("metadata");
     message.sent_at = reader.time("sent_at");
+    message.language = reader.text("language");
     message.embedding = embedding(reader, space);
     add_faults(reader, see_to_secrets(&mut message.content, &mut message.metadata));
     add_faults(reader, message.faults(space));

@@ -192,19 +192,28 @@ impl Words<'_> {
         }
     }
 
-    /// The words of the text, each with how often it is there.
+    /// The words of the text, each with how often it is there: as `to_tsvector` makes them and as `text_words` does, since nothing tells
+    /// which of them has made those of the column.
     fn of_text(&self, client: &mut SpiClient<'_>, parameters: &mut Parameters) -> Vec<Word> {
         let (language, text) = (parameters.text(self.language), parameters.text(self.text));
         let rows = parameters.run(
             client,
             &format!(
-                "SELECT w.lexeme, pg_catalog.cardinality(w.positions)::pg_catalog.int8 FROM \
-                 pg_catalog.unnest(pg_catalog.to_tsvector({language}::pg_catalog.regconfig, {text})) AS w"
+                "SELECT w.lexeme, pg_catalog.max(pg_catalog.cardinality(w.positions))::pg_catalog.int8 FROM ( \
+                     SELECT * FROM pg_catalog.unnest(pg_catalog.to_tsvector({language}::pg_catalog.regconfig, {text})) \
+                     UNION ALL SELECT * FROM pg_catalog.unnest(kepler.text_words({text}, {language}))) AS w \
+                 GROUP BY w.lexeme"
             ),
         );
         let words = rows.iter::<2>().filter_map(|row| {
             let times = row.bigint(1).map_or(1, |times| times as u16);
-            Some(Word { text: row.text(0)?.to_owned(), times, rows: 0.0, of_all: None })
+            Some(Word {
+                text: row.text(0)?.to_owned(),
+                times,
+                rows: 0.0,
+                of_all: None,
+                languages: 1,
+            })
         });
         words.collect()
     }
