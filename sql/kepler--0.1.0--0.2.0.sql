@@ -1266,9 +1266,11 @@ CREATE FUNCTION kepler.update_memory(memory_id text, content jsonb, embedding @e
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'update_memory_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) FROM PUBLIC;
-COMMENT ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) IS 'The same with a JSON value as the content.
-memory_id: a value of kepler.memories.id. content: a JSON object or array. embedding, metadata, relevance_score, context_type, namespace, key, expires_at, ttl, user_id, space: as with a text.
-Outcomes: updated, unchanged, not_found.
+COMMENT ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) IS 'Changes a memory. What is NULL stays as it is.
+memory_id: a value of kepler.memories.id. content: a text, or a JSON object or array as jsonb; another content deletes the embeddings in all spaces, but for the one that is given. embedding: by the model of the space; space: by default the one that the workspace searches.
+metadata: a merge patch (RFC 7386): members replace those that are stored, and null removes one. relevance_score, context_type, namespace, key: the new ones. expires_at: infinity means never, and ends a ttl. ttl: the memory then lives so long from now on, unless expires_at is given, and so long after each read with touch.
+user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
+Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
 CREATE FUNCTION kepler.update_memory(memory_id text, content text DEFAULT NULL::text, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT NULL::double precision, context_type text DEFAULT NULL::text, namespace text DEFAULT NULL::text, key text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, ttl interval DEFAULT NULL::interval, user_id text DEFAULT '*'::text, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text)
  RETURNS text

@@ -6,13 +6,15 @@ enum Shape {
     Text,
     TextOrNull,
     Whole,
+    /// Or null, or missing.
+    WholeIfAny,
     Boolean,
     Any,
     Object(&'static [(&'static str, Shape)]),
     List(&'static Shape),
 }
 
-use Shape::{Any, Boolean, List, Object, Text, TextOrNull, Whole};
+use Shape::{Any, Boolean, List, Object, Text, TextOrNull, Whole, WholeIfAny};
 
 const HEAD: Shape = Object(&[
     ("kepler_archive", Whole),
@@ -43,6 +45,8 @@ const DEFINITIONS: &[(&str, Shape)] = &[
             ("dimensions", Whole),
             ("metric", Text),
             ("status", Text),
+            // Archives of 0.1.0 have none.
+            ("search_width", WholeIfAny),
         ]),
     ),
     (
@@ -132,7 +136,7 @@ impl Shape {
         match self {
             Text => "a string",
             TextOrNull => "a string or null",
-            Whole => "a whole number",
+            Whole | WholeIfAny => "a whole number",
             Boolean => "a boolean",
             Any => "anything",
             Object(_) => "an object",
@@ -144,9 +148,9 @@ impl Shape {
         match (self, json) {
             (Any, _)
             | (Text | TextOrNull, Json::String(_))
-            | (TextOrNull, Json::Null)
+            | (TextOrNull | WholeIfAny, Json::Null)
             | (Boolean, Json::Boolean(_)) => Ok(()),
-            (Whole, Json::Number(number)) if number.parse::<i64>().is_ok() => Ok(()),
+            (Whole | WholeIfAny, Json::Number(number)) if number.parse::<i64>().is_ok() => Ok(()),
             (List(shape), Json::Array(items)) => items
                 .iter()
                 .enumerate()
@@ -162,6 +166,7 @@ impl Shape {
                 }
                 members.iter().try_for_each(|(name, shape)| match json.get(name) {
                     Some(value) => shape.check(value, &format!("{pointer}/{name}")),
+                    None if matches!(shape, WholeIfAny) => Ok(()),
                     None => Err(format!("{pointer}/{name}: is missing.")),
                 })
             }
