@@ -7,6 +7,7 @@ questions come from, and how they are named to this program, is told in benches/
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import statistics
@@ -38,13 +39,25 @@ KEPLER = {
     "Kepler, both": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}')",
     "Kepler, both, random importance and age": "kepler.search_memories(q.embedding, {n}, query_text => q.content)",
     "Kepler, both, ranks with k 60": "kepler.search_memories(q.embedding, {n}, query_text => q.content, weights => '{{\"similarity\": 1}}',"
-XX
+    " fusion => '{{\"vector\": 1, \"text\": 1, \"k\": 60}}')",
 }
 ANY = "replace(plainto_tsquery('english', q.content)::text, '&', '|')::tsquery"
-BY_HAND = (
+NEAREST = (
+    "(SELECT e.memory_id FROM kepler_data.bench_embeddings AS e WHERE e.workspace_id = 'default'"
+    " ORDER BY e.embedding <=> q.embedding LIMIT {n})"
+)
+BY_WORDS = (
     "(SELECT m.id AS memory_id FROM kepler.memories AS m WHERE m.workspace_id = 'default' AND m.text_search @@ " + ANY
     + " ORDER BY ts_rank(m.text_search, " + ANY + ") DESC, m.id LIMIT {n})"
 )  # fmt: skip
+# The last one is how both are mostly written: the first fifty of each list, by their ranks.
+BY_HAND = {
+    "cosine by hand": NEAREST,
+    "ts_rank by hand": BY_WORDS,
+    "both by hand": "(SELECT memory_id FROM (SELECT memory_id, row_number() OVER () AS place FROM "
+    + NEAREST.replace("{n}", "50") + " AS v UNION ALL SELECT memory_id, row_number() OVER () FROM " + BY_WORDS.replace("{n}", "50")
+    + " AS w) AS r GROUP BY memory_id ORDER BY sum(1.0 / (60 + place)) DESC, memory_id LIMIT {n})",
+}  # fmt: skip
 
 
 def say(text: str) -> None:
@@ -88,7 +101,10 @@ def load(session: Session, texts: list[str], vectors: np.ndarray, questions: lis
     session.run("VACUUM (ANALYZE)")
 
 
-def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
+def ranks(session: Session, search: str, count: int, wanted: int) -> tuple[Ranks, float]:
+    """What a search finds for each question, and the session's CPU time of one, in milliseconds."""
+    clock = Path(f"/proc/{session.value('SELECT pg_backend_pid()')}/schedstat")
+    before = int(clock.read_text().split()[0])
     lines = session.run(
         f"SELECT q.n, s.memory_id FROM public.questions AS q CROSS JOIN LATERAL (SELECT row_number() OVER () AS place, memory_id"
         f" FROM {search.format(n=wanted)} AS f) AS s ORDER BY q.n, s.place"
@@ -97,7 +113,7 @@ def ranks(session: Session, search: str, count: int, wanted: int) -> Ranks:
     for line in lines:
         question, text = line.split("|")
         found[int(question)].append(int(text))
-    return found
+    return found, (int(clock.read_text().split()[0]) - before) / 1e6 / count
 
 
 def bm25(session: Session, count: int, language: str) -> Ranks:
@@ -149,8 +165,8 @@ def quality(found: Ranks, collection: Collection, places: range) -> tuple[float,
     return statistics.mean(recalls), statistics.mean(gains)
 
 
-def measure(collection: Collection, model: Kept) -> dict[str, list[tuple[float, float]]]:
-    """Of each way: recall and nDCG on the half that constants were chosen on, and on the other."""
+def measure(collection: Collection, model: Kept) -> tuple[dict[str, list[tuple[float, float]]], dict[str, float]]:
+    """Of each way: recall and nDCG on the half that constants were chosen on, and on the other; and CPU of searches in SQL."""
     questions = [text for text, _ in collection.questions]
     vectors, asked = model.vectors(collection.texts), model.vectors(questions, asked=True)
     session = database(vectors.shape[1])
@@ -160,12 +176,12 @@ def measure(collection: Collection, model: Kept) -> dict[str, list[tuple[float, 
     found = {"exact cosine": np.argsort(-(asked @ vectors.T), axis=1, kind="stable")[:, :POOL].tolist()}
     found["BM25"] = bm25(session, len(questions), collection.language)
     found["BM25 and cosine, reciprocal ranks, k 60"] = fused(found["exact cosine"], found["BM25"])
-    found["ts_rank by hand"] = ranks(session, BY_HAND, len(questions), WANTED)
-    for label, search in KEPLER.items():
-        found[label] = ranks(session, search, len(questions), WANTED)
+    costs = {}
+    for label, search in {**BY_HAND, **KEPLER}.items():
+        found[label], costs[label] = ranks(session, search, len(questions), WANTED)
     session.close()
     halves = [range(half, len(questions), 2) for half in (0, 1)]
-    return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}
+    return {label: [quality(each, collection, half) for half in halves] for label, each in found.items()}, costs
 
 
 def quality_tables(model: str, figures: dict[str, dict[str, list[tuple[float, float]]]]) -> list[str]:
@@ -192,18 +208,25 @@ def main() -> None:
         return
     started = time.monotonic()
     text: list[str] = []
+    drawn: dict[str, dict[str, dict[str, list[float]]]] = {}
     for name in os.environ.get("MODELS", "wordllama").split():
         model = Kept(KINDS[name], folder / "vectors")
         figures = {}
         for collection in collections:
             # The other two know English alone.
             if name == "E5" or collection.language == "english":
-                figures[collection.name] = measure(collection, model)
+                figures[collection.name], costs = measure(collection, model)
+                places = {label: [*figures[collection.name][label][1], cost] for label, cost in costs.items()}
+                drawn.setdefault(name, {})[collection.name] = places
                 say(f"{name}, {collection.name}: {time.monotonic() - started:.0f} s")
         text += quality_tables(name, figures)
     if any(collection.name == "dialogue" for collection in collections):
         rows = 20_000 if QUICK else int(os.environ["ROWS"]) // 2
         text += ["", f"CPU of searches among {rows:,} turns, and pages", *report.table(words_latency.measure(folder, rows))]
+    # For tools/plot_words.py: recall, nDCG and milliseconds.
+    file = Path(os.environ["KEPLER_BUILD"]) / "bench" / "words.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(drawn, indent=1))
     print("\n".join(text))
 
 

@@ -107,6 +107,7 @@ done < <(comm -23 <(echo "$listed") <(echo "$said") | grep -vxE "$coming")
 
 # The plots and the page of figures are those that docs/plots/growth.json gives.
 plots=$(python3 tools/plots.py --check) || complain "$plots"
+plots=$(python3 tools/plot_words.py --check 2>&1) || complain "$plots"
 
 # The sentence behind "extension for", wherever its lines break.
 sentence=$(tr '\n' ' ' <README.md | sed 's/.*Kepler is a Postgres extension for \([^.]*\)\. .*/\1/')

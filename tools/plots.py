@@ -20,6 +20,8 @@ from typing import Any, Callable
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "plots"
 SOURCE = FOLDER / "growth.json"
 PAGE = "growth.md"
+# Of plot_words.py.
+OTHERS = ("words.json", "words.svg")
 
 # Series keep their colour in all three panels; the second one is for dark pages.
 COLOURS = [
@@ -259,7 +261,7 @@ def take(path: Path) -> None:
 def check(files: dict[str, str]) -> list[str]:
     same: Callable[[str, str], bool] = lambda name, text: (FOLDER / name).exists() and (FOLDER / name).read_text(encoding="utf-8") == text
     faults = [f"docs/plots/{name} is not what the figures give: python3 tools/plots.py" for name, text in files.items() if not same(name, text)]
-    return faults + [f"docs/plots/{path.name} belongs to no figures" for path in sorted(FOLDER.iterdir()) if path.name not in files]
+    return faults + [f"docs/plots/{path.name} belongs to no figures" for path in sorted(FOLDER.iterdir()) if path.name not in {*files, *OTHERS}]
 
 
 def main(arguments: list[str]) -> int:

@@ -25,6 +25,7 @@ const TENANT_LISTS: usize = 48;
 const PAGES_A_LIST: usize = 4;
 /// So many rows of a rare word are looked for among the tenant's, where those are not all decoded.
 const LOOKED_FOR: usize = 64;
+const NEARLY_ALL: f64 = 0.9;
 /// A list of what is not sorted in is limited by Kepler's tables to a fraction of this.
 const PENDING_PAGES: usize = 512;
 const META: u32 = 0;
@@ -108,9 +109,7 @@ impl Index<'_> {
         for (word, pending) in words.iter().zip(&pending.of_words) {
             let (found, all) = match self.postings(word)? {
                 Postings::List(list) => (self.of_list(&list, &sample)?, Some(list.len())),
-                Postings::Tree(root) => {
-                    (rows * self.share(root, sample.lists.iter().map(Vec::as_slice))?, None)
-                }
+                Postings::Tree(root) => (self.of_tree(root, &sample)?, None),
             };
             of_words.push(found + pending);
             of_all.push(all);
@@ -126,6 +125,20 @@ impl Index<'_> {
         let looked_for = list.len().min(LOOKED_FOR);
         let places = (0..looked_for).map(|at| (2 * at + 1) * list.len() / (2 * looked_for));
         Some(list.len() as f64 * self.share(root, places.map(|at| &list[at..=at]))?)
+    }
+
+    /// How many of the rows of a word's tree are the tenant's. Where they nearly all are, the tree tells it better than some of the
+    /// tenant's rows do.
+    fn of_tree(&self, root: u32, sample: &Sample) -> Option<f64> {
+        if let Some(tenant) = sample.root {
+            let of_all = self.sample(root)?;
+            let some = of_all.lists.iter().filter_map(|rows| rows.get(..1));
+            let share = self.share(tenant, some)?;
+            if share >= NEARLY_ALL {
+                return Some(of_all.rows * share);
+            }
+        }
+        Some(sample.rows * self.share(root, sample.lists.iter().map(Vec::as_slice))?)
     }
 
     fn count_all(&self, words: &[&str]) -> Option<Vec<f64>> {

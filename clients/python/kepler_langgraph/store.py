@@ -225,14 +225,15 @@ class _Items:
     def _put(self, puts: Mapping[Place, PutOp], texts: Mapping[str, Vector]) -> Work:
         memories, kept = [], []
         for (namespace, key), op in puts.items():
+            if MARK in key:
+                raise ValueError(f"a key may not hold the character U+001F: {key!r}")
             if op.value is None:
                 continue
             value, parts = dict(op.value), self._texts_of(op)
             common: dict[str, Any] = {"namespace": path_of(namespace), "metadata": value, "ttl": op.ttl and op.ttl * 60}
-            content = "\n".join(parts) or json.dumps(value, ensure_ascii=False)
-            memories.append(
-                {**common, "key": key, "context_type": "item", "content": content, "embedding": texts[parts[0]] if parts else None}
-            )
+            # JSON has no embedding from when it was a text.
+            searched = {"content": "\n".join(parts), "embedding": texts[parts[0]]} if parts else {"content": value}
+            memories.append({**common, **searched, "key": key, "context_type": "item"})
             for number, text in enumerate(parts[1:], 1):
                 kept.append((namespace, f"{key}{MARK}{number}"))
                 beside = {"key": kept[-1][1], "context_type": "item_text", "content": text, "embedding": texts[text]}

@@ -161,8 +161,8 @@ class InMemoryStore(KeplerStore):
 
     opened = ExitStack()
 
-    def __init__(self, *, index: Any = None) -> None:
-        conn = self.opened.enter_context(psycopg.connect(workspace(f"test_{uuid4().hex[:16]}"), autocommit=True))
+    def __init__(self, *, index: Any = None, name: str | None = None) -> None:
+        conn = self.opened.enter_context(psycopg.connect(workspace(name or f"test_{uuid4().hex[:16]}"), autocommit=True))
         super().__init__(conn, index=index, space=space_of(index))
 
 

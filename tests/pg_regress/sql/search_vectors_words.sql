@@ -21,19 +21,19 @@ SELECT document -> 'id' AS id, round(score::numeric, 3) AS score, similarity, di
 FROM kepler.search_vectors('notes', 'embedding', NULL, 4, query_text => 'I like to work at home with my ferret', columns => '{id}');
 -- By both: the nearest vectors, and what words find far away from them, with or without a vector.
 SELECT document -> 'id' AS id, round(score::numeric, 3) AS score, round(similarity::numeric, 3) AS similarity, vector_rank, text_rank, plan
-FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 4, query_text => 'ferret', columns => '{id}');
+FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 4, query_text => 'ferret', columns => '{id}', fusion => '{"vector": 1, "text": 2}');
 SELECT document -> 'id' AS id, round(score::numeric, 3) AS score, vector_rank, text_rank
 FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 3, query_text => 'ferret', columns => '{id}', fusion => '{"vector": 3, "text": 1, "k": 10}');
 -- Of a metric without a scale the ranks are combined.
 SELECT document -> 'id' AS id, round(score::numeric, 3) AS score, vector_rank, text_rank
-FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 3, metric => 'inner_product', query_text => 'ferret', columns => '{id}');
+FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 3, metric => 'inner_product', query_text => 'ferret', columns => '{id}', fusion => '{"vector": 1, "text": 2}');
 -- A filter holds for both ways: ranges, keys of documents, times.
 SELECT document -> 'id' AS id, text_rank
-FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 3, '{"meta.year": {"$between": [2005, 2031]}, "at": {"$gte": {"$date": "2026-01-10"}}, "tenant": {"$like": "t_"}}', query_text => 'ferret', columns => '{id}');
+FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 3, '{"meta.year": {"$between": [2005, 2031]}, "at": {"$gte": {"$date": "2026-01-10"}}, "tenant": {"$like": "t_"}}', query_text => 'ferret', columns => '{id}', fusion => '{"vector": 1, "text": 2}');
 -- What is less similar is left out, and does not take the place of what is not; what has no vector was found by its words.
 SELECT document -> 'id' AS id, round(similarity::numeric, 3) AS similarity FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 40, min_similarity => 0.957, query_text => 'ferret', columns => '{id}') ORDER BY 1 DESC LIMIT 3;
 -- As many rows as are asked for come.
-SELECT count(*), count(text_rank) AS by_words, bool_or(exhausted) AS exhausted FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 39, query_text => 'ferret');
+SELECT count(*), count(text_rank) AS by_words, bool_or(exhausted) AS exhausted FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 39, query_text => 'ferret', fusion => '{"vector": 1, "text": 2}');
 SELECT count(*), bool_and(exhausted) AS exhausted FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 41, query_text => 'ferret');
 -- A text without words finds by vectors alone.
 SELECT document -> 'id' AS id, text_rank FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', 1, query_text => 'the of', columns => '{id}');
@@ -55,7 +55,7 @@ SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', NULL, query_tex
 CREATE DOMAIN stripped AS tsvector;
 CREATE TABLE "It's" ("I d" integer, "E 1" vector(2), "w""x" stripped);
 INSERT INTO "It's" VALUES (1, '[1, 0]', strip(to_tsvector('simple', 'alpha gamma'))), (2, '[0, 0]', strip(to_tsvector('simple', 'beta beta gamma'))), (3, NULL, strip(to_tsvector('simple', 'beta'))), (4, '[0, 1]', NULL);
-SELECT document -> 'I d' AS id, round(score::numeric, 3) AS score, similarity, vector_rank, text_rank FROM kepler.search_vectors('"It''s"', 'E 1', '[1, 0]', 9, query_text => 'beta', language => 'simple');
+SELECT document -> 'I d' AS id, round(score::numeric, 3) AS score, similarity, vector_rank, text_rank FROM kepler.search_vectors('"It''s"', 'E 1', '[1, 0]', 9, query_text => 'beta', language => 'simple', fusion => '{"vector": 1, "text": 2}');
 
 -- What is wrong is said.
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', NULL);
@@ -122,7 +122,7 @@ CREATE INDEX ON parted USING gin (words);
 ANALYZE pages, parted;
 SELECT document, text_rank FROM kepler.search_vectors('pages', 'embedding', NULL, 1, query_text => 'common words of a quokka', columns => '{id}');
 SELECT document, text_rank FROM kepler.search_vectors('parted', 'embedding', NULL, 1, query_text => 'common words of a quokka', columns => '{id}');
-SELECT document, vector_rank, text_rank FROM kepler.search_vectors('parted', 'embedding', '[1, 0]', 3, query_text => 'quokka', columns => '{id}');
+SELECT document, vector_rank, text_rank FROM kepler.search_vectors('parted', 'embedding', '[1, 0]', 3, query_text => 'quokka', columns => '{id}', fusion => '{"vector": 1, "text": 2}');
 SELECT document, text_rank FROM kepler.search_vectors('parted', 'embedding', '[1, 0]', 1, '{"part": 0}', query_text => 'quokka', columns => '{id}');
 -- One that is not over all rows says nothing of the others.
 DROP INDEX pages_words;
