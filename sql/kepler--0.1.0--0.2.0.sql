@@ -15,6 +15,7 @@ DROP FUNCTION kepler.recall_check(text,text,integer,integer,text);
 DROP FUNCTION kepler.forget(text[],text,text);
 DROP FUNCTION kepler.execution_report(text,timestamp with time zone,timestamp with time zone,text);
 DROP FUNCTION kepler.claim_records(text,text,integer,interval,jsonb,text);
+DROP FUNCTION kepler.add_message(text,text,text,text,integer,text,jsonb,timestamp with time zone,@extschema:vector@.vector,text);
 ALTER TYPE kepler.execution_status ADD VALUE 'WAITING' AFTER 'ABANDONED';
 ALTER TYPE kepler.execution_status ADD VALUE 'CANCELLED' AFTER 'WAITING';
 COMMENT ON TYPE kepler.execution_status IS 'How a run of a workflow stands: running, waiting for a person, or how it ended';
@@ -26,6 +27,38 @@ AS 'MODULE_PATHNAME', 'session_workspace_id';
 COMMENT ON FUNCTION kepler.abandon_executions(integer,text) IS 'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first; those that ran before those that waited for a person.
 max_rows: the most runs to abandon. Runs whose row another session has locked are skipped. Runs that the database refuses to write are skipped with a warning.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+CREATE FUNCTION kepler.add_message(conversation_id text, role text, content text, user_id text DEFAULT NULL::text, token_count integer DEFAULT NULL::integer, external_id text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb, sent_at timestamp with time zone DEFAULT NULL::timestamp with time zone, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, workspace_id text DEFAULT kepler.current_workspace_id(), language text DEFAULT NULL::text, OUT message_id bigint, OUT number integer, OUT outcome text)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'add_message_v2_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.add_message(text,text,text,text,integer,text,jsonb,timestamp with time zone,@extschema:vector@.vector,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.add_message(text,text,text,text,integer,text,jsonb,timestamp with time zone,@extschema:vector@.vector,text,text) IS 'Adds a message to a conversation, as its last one. Returns one row. A concurrent call for the same conversation waits for the end of this transaction, and its message comes after this one.
+conversation_id: a value of kepler.conversations.id. role: system, user, assistant or tool. content: its text; may be empty. user_id: who wrote it; where it is NULL and the role is user, the user of the conversation.
+token_count: as the model''s tokenizer counts; NULL is estimated (estimate_tokens). external_id: the caller''s name for the message; a second message with the same external_id is not added. metadata: a JSON object. sent_at: when it was written; it does not affect the order.
+embedding: of the content, by the model of the space that the workspace searches; NULL leaves it to set_message_embeddings, which takes those of a batch too.
+number: its place, from 1, without gaps except where messages were deleted.
+language: whose words the content has: one of those that the workspace has (set_language); NULL: that of the workspace.
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content).
+Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 if there is no embedding space for the embedding; 23503 for an unknown conversation or user; 23505 if another message has the external_id.';
+COMMENT ON FUNCTION kepler.add_messages(text,json,text) IS 'Adds messages to a conversation, in their order. Returns one row for each element.
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding, language}, of which role and content are required, as text, json or jsonb; see add_message.
+message_id, number: of the new message, or of the message that has the external_id.
+conversation_id: a value of kepler.conversations.id.
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is that of the first problem, or the SQLSTATE if a constraint or trigger refuses it; error names all problems).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
+COMMENT ON FUNCTION kepler.add_messages(text,jsonb,text) IS 'Adds messages to a conversation, in their order. Returns one row for each element.
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding, language}, of which role and content are required, as text, json or jsonb; see add_message.
+message_id, number: of the new message, or of the message that has the external_id.
+conversation_id: a value of kepler.conversations.id.
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is that of the first problem, or the SQLSTATE if a constraint or trigger refuses it; error names all problems).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
+COMMENT ON FUNCTION kepler.add_messages(text,text,text) IS 'Adds messages to a conversation, in their order. Returns one row for each element.
+messages: a JSON array of objects {role, content, user_id, token_count, external_id, metadata, sent_at, embedding, language}, of which role and content are required, as text, json or jsonb; see add_message.
+message_id, number: of the new message, or of the message that has the external_id.
+conversation_id: a value of kepler.conversations.id.
+Outcomes: inserted, duplicate (there is one with the same external_id, role and content), rejected (error_code is that of the first problem, or the SQLSTATE if a constraint or trigger refuses it; error names all problems).
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown conversation.';
 CREATE FUNCTION kepler.answer_execution(execution_id text, number integer, answer jsonb, user_id text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT status kepler.execution_status, OUT answered_at timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -475,7 +508,8 @@ BEGIN
         SELECT jsonb_build_object('kepler_archive', 1, 'kepler', kepler.version(), 'postgres', current_setting('server_version'),
             'exported_at', statement_timestamp(), 'tables', tables, 'workspace', jsonb_build_object(
                 'id', w.id, 'name', w.name, 'created_at', w.created_at, 'updated_at', w.updated_at,
-                'embedding_space', w.embedding_space))::text
+                'embedding_space', w.embedding_space, 'language', w.language, 'other_languages', w.other_languages,
+                'former_languages', w.former_languages))::text
         FROM kepler.workspaces AS w WHERE w.id = workspace_id
         UNION ALL
         SELECT * FROM (
@@ -768,48 +802,67 @@ COMMENT ON FUNCTION kepler.recall_check(text,text,integer,integer,text,double pr
 searched: memories or messages. samples: how many searches, at most 10,000. max_rows: how many rows each of them asks for, at most 1,000. min_recall: the share that a proposal has to find.
 search_width: how many candidates for up to ten rows the searches took from the index; NULL if they compared all rows. proposed_width: the smallest of 10, 20, 40, 60, 100, 150, 200, 300, 400, 600, 800 and 1,000 candidates that finds min_recall, or 1,000 if none does, with the recall and the median time of the same searches. set_search_width() takes it.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
-CREATE FUNCTION kepler.remember(content jsonb, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, user_id text DEFAULT NULL::text, context_type text DEFAULT 'fact'::text, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT 0.5, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, supersedes text DEFAULT NULL::text, dedupe boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), key text DEFAULT NULL::text, namespace text DEFAULT ''::text, ttl interval DEFAULT NULL::interval, OUT memory_id text, OUT outcome text)
+CREATE FUNCTION kepler.refresh_words(max_rows integer DEFAULT 1000, workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_max_rows(max_rows, 100000);
+    PERFORM kepler_internal.require_name('workspace_id', workspace_id);
+    PERFORM kepler_internal.require_workspace(workspace_id);
+    RETURN kepler_internal.refresh_words(max_rows, workspace_id);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.refresh_words(integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.refresh_words(integer,text) IS 'Looks at the next max_rows memories and messages of a workspace whose language was set, and makes the words of those anew that have a former language. Returns how many it looked at; 0: nothing is left. maintain() calls it.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.remember(content jsonb, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, user_id text DEFAULT NULL::text, context_type text DEFAULT 'fact'::text, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT 0.5, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, supersedes text DEFAULT NULL::text, dedupe boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), key text DEFAULT NULL::text, namespace text DEFAULT ''::text, ttl interval DEFAULT NULL::interval, language text DEFAULT NULL::text, OUT memory_id text, OUT outcome text)
  RETURNS record
  LANGUAGE c
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'remember_v2_wrapper';
-REVOKE EXECUTE ON FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) FROM PUBLIC;
-COMMENT ON FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) IS 'Remembers one thing, and returns one row.
+REVOKE EXECUTE ON FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.remember(jsonb,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval,text) IS 'Remembers one thing, and returns one row.
 content: a text, or a JSON object or array as jsonb, whose format is then JSON.
 embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
 user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
 valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
 key: the caller''s own name, unique among the memories of the same user and namespace; the memory then takes the place of the one that is stored under it, wholly: what is not given gets its default, and the embedding of another content goes. An expired memory gives its key free, and so does a superseded one. namespace: a path of labels, for example users/ada/facts; empty is the root. ttl: how long the memory lives on; unless expires_at says otherwise it expires that long after now, and each read with touch extends that again.
 dedupe: true looks for what is remembered already of the same user, namespace and context_type, without a key. A memory with a key is told by that, and not looked for. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+language: whose words the content has: one of those that the workspace has (set_language); NULL: that of the workspace.
 Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same), updated (the key had a memory that said something else), unchanged (it says so already, and nothing was written).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
-CREATE FUNCTION kepler.remember(content text, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, user_id text DEFAULT NULL::text, context_type text DEFAULT 'fact'::text, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT 0.5, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, supersedes text DEFAULT NULL::text, dedupe boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), key text DEFAULT NULL::text, namespace text DEFAULT ''::text, ttl interval DEFAULT NULL::interval, OUT memory_id text, OUT outcome text)
+CREATE FUNCTION kepler.remember(content text, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, user_id text DEFAULT NULL::text, context_type text DEFAULT 'fact'::text, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT 0.5, valid_from timestamp with time zone DEFAULT NULL::timestamp with time zone, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, supersedes text DEFAULT NULL::text, dedupe boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), key text DEFAULT NULL::text, namespace text DEFAULT ''::text, ttl interval DEFAULT NULL::interval, language text DEFAULT NULL::text, OUT memory_id text, OUT outcome text)
  RETURNS record
  LANGUAGE c
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'remember_v2_wrapper';
-REVOKE EXECUTE ON FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) FROM PUBLIC;
-COMMENT ON FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval) IS 'Remembers one thing, and returns one row.
+REVOKE EXECUTE ON FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.remember(text,@extschema:vector@.vector,text,text,jsonb,double precision,timestamp with time zone,timestamp with time zone,text,boolean,text,text,text,text,interval,text) IS 'Remembers one thing, and returns one row.
 content: a text, or a JSON object or array as jsonb, whose format is then JSON.
 embedding: of the content, by the model of the space; NULL leaves it to pending_memory_embeddings. space: by default the one that the workspace searches.
 user_id: whom it is about; NULL: the workspace''s own. context_type: preference, reasoning, pattern, fact or a word of yours. metadata: a JSON object for filters. relevance_score: how important it is, from 0 to 1.
 valid_from: from when on it is true (now if NULL). expires_at: when it is forgotten. supersedes: the id of an older memory of the same user, whose place it takes; the older memory ends, and is found only with as_of.
 key: the caller''s own name, unique among the memories of the same user and namespace; the memory then takes the place of the one that is stored under it, wholly: what is not given gets its default, and the embedding of another content goes. An expired memory gives its key free, and so does a superseded one. namespace: a path of labels, for example users/ada/facts; empty is the root. ttl: how long the memory lives on; unless expires_at says otherwise it expires that long after now, and each read with touch extends that again.
 dedupe: true looks for what is remembered already of the same user, namespace and context_type, without a key. A memory with a key is told by that, and not looked for. The same content is a duplicate; one whose embedding points the same way (cosine from 0.97), with the same words in the same order but for case and punctuation, is merged. The older content stays; the metadata, the greater relevance_score, the earlier valid_from and the later expires_at of the new are kept, and the embedding where there was none.
+language: whose words the content has: one of those that the workspace has (set_language); NULL: that of the workspace.
 Outcomes: inserted, duplicate (the same was remembered already), merged (taken into one that is nearly the same), updated (the key had a memory that said something else), unchanged (it says so already, and nothing was written).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember_many(json,boolean,text,text) IS 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl, language}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember_many(jsonb,boolean,text,text) IS 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl, language}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.remember_many(text,boolean,text,text) IS 'Remembers the elements of a JSON array, and returns a row for each, in their order. A rejected element has the code of its first problem, or the SQLSTATE if a constraint or trigger refuses it, and its error names all problems. The other elements are remembered.
-memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
+memories: an array, as text, json or jsonb, of {content, embedding, user_id, context_type, relevance_score, metadata, valid_from, expires_at, supersedes, key, namespace, ttl, language}. content is a string, or an object or array, which is remembered as JSON; embedding an array of numbers; times are ISO 8601 with an offset; ttl is a number of seconds.
 dedupe, space: as in remember. An element can repeat an earlier one of its batch.
 Outcomes: inserted, updated, unchanged, duplicate, merged, superseded (a later element has the same key), rejected.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22P02 if memories cannot be divided into elements; 42704 for the space; 23503 for an unknown workspace.';
@@ -934,7 +987,7 @@ CREATE FUNCTION kepler.search_memories(embedding @extschema:vector@.vector DEFAU
 AS 'MODULE_PATHNAME', 'search_memories_v2_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler.search_memories(@extschema:vector@.vector,integer,text,text,text[],jsonb,double precision,timestamp with time zone,jsonb,jsonb,double precision,boolean,text,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler.search_memories(@extschema:vector@.vector,integer,text,text,text[],jsonb,double precision,timestamp with time zone,jsonb,jsonb,double precision,boolean,text,text,text) IS 'Finds memories by meaning, words and time, best first. It returns max_rows rows if that many memories meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
-embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
+embedding: of the question, by the model of the space. query_text: words, any of which counts, up to 100,000 bytes, in any of the languages of the workspace; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required.
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding. namespace: only memories in this namespace or below it; empty: all.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
@@ -979,6 +1032,47 @@ queued: how many records of before the policy this call has queued. If the works
 remaining: about how many rows queue_backlog has to look at, by the statistics; 0 if and only if nothing is left. In a REPEATABLE READ or SERIALIZABLE transaction all is left to queue_backlog.
 Waits for no writer. A transaction that began before the policy and keeps to its snapshot (REPEATABLE READ) can write no records of the type after it (40001).
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.set_language(language text, other_languages text[] DEFAULT NULL::text[], workspace_id text DEFAULT kepler.current_workspace_id())
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given ALIAS FOR $2;
+    others text[];
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_name('language', language);
+    PERFORM kepler_internal.require_name('workspace_id', workspace_id);
+    PERFORM kepler_internal.require_workspace(workspace_id);
+    IF array_position(given, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'argument "other_languages" must not hold NULL';
+    END IF;
+    PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = format('workspace "%s" does not exist', workspace_id),
+            HINT = format('SELECT kepler.create_workspace(%L);', workspace_id);
+    END IF;
+    -- The same list, however it is given.
+    others := ARRAY(SELECT DISTINCT n.name FROM unnest(given) AS n (name) WHERE n.name <> language ORDER BY 1);
+    IF cardinality(others) > 30 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "other_languages" must hold at most 30 languages',
+            DETAIL = 'The words of a question are looked for in each of them.';
+    END IF;
+    UPDATE kepler.workspaces AS w
+    SET language = $1, other_languages = CASE WHEN given IS NULL THEN array_remove(w.other_languages, $1) ELSE others END
+    WHERE w.id = workspace_id
+        AND (w.language <> $1 OR (given IS NOT NULL AND w.other_languages <> others));
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.set_language(text,text[],text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.set_language(text,text[],text) IS 'Sets the language of a workspace: the text search configuration that the words of its new memories and messages are made with. maintain() and refresh_words make the words of those anew that have a language which the workspace had before; until then searches find them by the words that they have.
+language: as in text_words; simple suits every language. A configuration must belong to a superuser or to the owner of Kepler''s tables.
+other_languages: those that memories and messages may have of their own, up to 30. NULL leaves them as they are; what is in the list no more becomes a former language. Each costs every search by words a little.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for a configuration of somebody else; 42704 if there is no such configuration; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.set_retention(relation regclass, keep interval, time_column text DEFAULT NULL::text, filter jsonb DEFAULT NULL::jsonb, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT policy_id bigint)
  RETURNS record
  LANGUAGE c
@@ -1235,6 +1329,16 @@ timeout: how long the question stands; then the run is overdue, and abandon_exec
 number: the number of the question, which answer_execution asks for. deadline_at: until when it stands.
 Outcomes: suspended, duplicate (the run waits with this very question), stale (the run has ended, waits with another question, or the token is not its own), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 23503 for an unknown user.';
+CREATE FUNCTION kepler.text_words(content text, language text DEFAULT 'english'::text)
+ RETURNS tsvector
+ LANGUAGE c
+ IMMUTABLE PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'text_words_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler.text_words(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.text_words(text,text) IS 'The words of content, for an index of your own: stems and stop words as the text search configuration language has them, without accents (café is cafe), and pairs of characters of scripts without spaces between words (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese), so that a word is found inside a sentence.
+language: the name of a configuration: english, german, simple, …; one of another schema than pg_catalog is named with its schema. NULL content gives NULL. A word of more than 2,047 bytes is left out, and so is the end of a text of more words than a tsvector holds (1 MB).
+The same in every database and locale, so a generated column may hold it. A question is taken apart with it too.
+Errors: 22004 if language is NULL; 42704 if there is no such configuration; 42501 for its schema.';
 COMMENT ON FUNCTION kepler.touch_memories(text[],text) IS 'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
 memory_ids: values of kepler.memories.id.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
@@ -1266,9 +1370,11 @@ CREATE FUNCTION kepler.update_memory(memory_id text, content jsonb, embedding @e
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'update_memory_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) FROM PUBLIC;
-COMMENT ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) IS 'The same with a JSON value as the content.
-memory_id: a value of kepler.memories.id. content: a JSON object or array. embedding, metadata, relevance_score, context_type, namespace, key, expires_at, ttl, user_id, space: as with a text.
-Outcomes: updated, unchanged, not_found.
+COMMENT ON FUNCTION kepler.update_memory(text,jsonb,@extschema:vector@.vector,jsonb,double precision,text,text,text,timestamp with time zone,interval,text,text,text) IS 'Changes a memory. What is NULL stays as it is.
+memory_id: a value of kepler.memories.id. content: a text, or a JSON object or array as jsonb; another content deletes the embeddings in all spaces, but for the one that is given. embedding: by the model of the space; space: by default the one that the workspace searches.
+metadata: a merge patch (RFC 7386): members replace those that are stored, and null removes one. relevance_score, context_type, namespace, key: the new ones. expires_at: infinity means never, and ends a ttl. ttl: the memory then lives so long from now on, unless expires_at is given, and so long after each read with touch.
+user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
+Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
 CREATE FUNCTION kepler.update_memory(memory_id text, content text DEFAULT NULL::text, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, metadata jsonb DEFAULT NULL::jsonb, relevance_score double precision DEFAULT NULL::double precision, context_type text DEFAULT NULL::text, namespace text DEFAULT NULL::text, key text DEFAULT NULL::text, expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, ttl interval DEFAULT NULL::interval, user_id text DEFAULT '*'::text, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text)
  RETURNS text
@@ -1449,6 +1555,94 @@ CREATE FUNCTION kepler_internal.apply_retention(policy_id bigint, max_rows integ
 AS 'MODULE_PATHNAME', 'apply_retention_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.apply_retention(bigint,integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.apply_retention(bigint,integer) IS 'Internal: one batch of a policy; gives how many rows went, or were looked at where none went, and 0 when nothing is left';
+CREATE OR REPLACE FUNCTION kepler_internal.archived_columns(relation regclass, tenant_column text, OUT name text, OUT type oid, OUT type_name text, OUT kind "char")
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+SELECT a.attname::text, a.atttypid, format_type(a.atttypid, a.atttypmod), t.typtype
+FROM pg_attribute AS a
+JOIN pg_type AS t ON t.oid = a.atttypid
+WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    AND a.attname IS DISTINCT FROM tenant_column::name
+    -- A trigger makes the words anew.
+    AND NOT (a.attname = 'text_search' AND a.attrelid IN ('kepler.memories'::regclass, 'kepler.messages'::regclass))
+ORDER BY a.attname::text COLLATE "C"
+$function$;
+CREATE OR REPLACE FUNCTION kepler_internal.begin_import(head text, definitions text[], numbers bigint[], workspace_id text)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    archive constant jsonb := head::jsonb;
+    definition jsonb;
+    existing record;
+    to_finish text[] := '{}';
+    made oid[] := '{}';
+    problem text;
+BEGIN
+    PERFORM kepler_internal.require_empty_workspace(workspace_id);
+    INSERT INTO kepler.workspaces AS w (id, name, created_at, updated_at, language, other_languages, former_languages)
+    VALUES (workspace_id, archive #>> '{workspace,name}', (archive #>> '{workspace,created_at}')::timestamptz,
+        (archive #>> '{workspace,updated_at}')::timestamptz, coalesce(archive #>> '{workspace,language}', 'english'),
+        ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}')),
+        -- All rows get words of now.
+        ARRAY(SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> ''))
+    ON CONFLICT (id) DO UPDATE
+    SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at, language = excluded.language,
+        other_languages = excluded.other_languages, former_languages = excluded.former_languages;
+    FOR definition IN
+        SELECT d.definition::jsonb -> 'embedding_space' || jsonb_build_object('line', d.number)
+        FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'embedding_space'
+    LOOP
+        PERFORM kepler_internal.try_definition('embedding_space', definition, NULL, workspace_id);
+    END LOOP;
+    UPDATE kepler.workspaces AS w
+    SET embedding_space = archive #>> '{workspace,embedding_space}', updated_at = (archive #>> '{workspace,updated_at}')::timestamptz
+    WHERE w.id = workspace_id AND archive #>> '{workspace,embedding_space}' IS NOT NULL;
+    FOR definition IN
+        SELECT d.definition::jsonb -> 'blueprint' || jsonb_build_object('line', d.number)
+        FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'blueprint'
+    LOOP
+        made := made || kepler_internal.try_definition('blueprint', definition, NULL, workspace_id);
+    END LOOP;
+    made := made || kepler_internal.import_entry_tables(ARRAY(
+        SELECT d.definition::jsonb -> 'entry_table' || jsonb_build_object('line', d.number)
+        FROM unnest(definitions, numbers) AS d (definition, number) WHERE d.definition::jsonb ? 'entry_table'), workspace_id);
+    -- Rows may refer to rows that come later, also in circles.
+    FOR existing IN
+        SELECT f.conrelid::regclass AS relation, f.conname AS name, pg_get_constraintdef(f.oid) AS definition
+        FROM pg_constraint AS f
+        WHERE f.conrelid = ANY (made) AND f.contype = 'f' AND f.confrelid = ANY (made)
+        ORDER BY f.conrelid, f.conname
+    LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', existing.relation, existing.name);
+        to_finish := to_finish || format('ALTER TABLE %s ADD CONSTRAINT %I %s', existing.relation, existing.name, existing.definition);
+    END LOOP;
+    SELECT string_agg(CASE
+            WHEN r.key IS NULL THEN format('%s: there is no such table.', t ->> 'table')
+            WHEN c.missing IS NOT NULL THEN format('%s: %s has no column %s.', t ->> 'table', r.relation, c.missing) END, ' ')
+    INTO problem
+    FROM jsonb_array_elements(archive -> 'tables') AS t
+    LEFT JOIN kepler_internal.workspace_relations(workspace_id) AS r ON r.key = t ->> 'table' AND r.left_out IS NULL
+    LEFT JOIN LATERAL (
+        SELECT string_agg(n.name, ', ') AS missing FROM jsonb_array_elements_text(t -> 'columns') AS n (name)
+        WHERE n.name NOT IN (SELECT a.name FROM kepler_internal.archived_columns(r.relation, r.tenant_column) AS a)
+    ) AS c ON r.key IS NOT NULL;
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'the archive holds what this database has no place for',
+            DETAIL = problem || ' Nothing was imported.',
+            HINT = 'Import into a database with the same version of Kepler, or a later one, and the same blueprints.';
+    END IF;
+    RETURN to_finish;
+END
+$function$;
 CREATE FUNCTION kepler_internal.begin_maintenance(step text, workspace_id text, object text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1485,6 +1679,37 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.begin_retention(interval) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.begin_retention(interval) IS 'Internal: begins run_retention';
+CREATE FUNCTION kepler_internal.change_workspace()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    present constant text[] := NEW.other_languages || NEW.language;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM kepler_internal.require_language(n.name) FROM unnest(present) AS n (name) WHERE n.name <> 'english';
+        RETURN NEW;
+    END IF;
+    IF NEW.language <> OLD.language OR NEW.other_languages <> OLD.other_languages THEN
+        PERFORM kepler_internal.require_language(n.name)
+        FROM unnest(present) AS n (name) WHERE n.name <> ALL (OLD.other_languages || OLD.language);
+        NEW.former_languages := ARRAY(
+            SELECT DISTINCT n.name FROM unnest(NEW.former_languages || OLD.other_languages || OLD.language) AS n (name)
+            WHERE n.name <> ALL (present) ORDER BY 1);
+        NEW.language_set_at := clock_timestamp();
+        NEW.words_place := NULL;
+    ELSIF NEW.former_languages <> OLD.former_languages OR NEW.words_place IS DISTINCT FROM OLD.words_place THEN
+        RETURN NEW;
+    END IF;
+    IF NEW.updated_at = OLD.updated_at AND NEW OPERATOR(pg_catalog.*<>) OLD THEN
+        NEW.updated_at := clock_timestamp();
+    END IF;
+    RETURN NEW;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.change_workspace() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.change_workspace() IS 'Trigger: checks the languages of a workspace, notes those that go, and moves updated_at on';
 CREATE FUNCTION kepler_internal.check_caller_token(token text)
  RETURNS void
  LANGUAGE plpgsql
@@ -3269,6 +3494,8 @@ BEGIN
         done := coalesce((SELECT sum(s.row_count) FROM kepler.history_seals AS s WHERE s.number > last), 0);
     WHEN 'expire_memories' THEN
         done := kepler_internal.expire_memories(max_rows, workspace_id);
+    WHEN 'refresh_words' THEN
+        done := kepler_internal.refresh_words(max_rows, workspace_id);
     WHEN 'apply_retention' THEN
         -- Those of tables of somebody else are that role's to run.
         done := 0;
@@ -3383,6 +3610,12 @@ BEGIN
                 ORDER BY m.workspace_id, m.expires_at LIMIT 1) AS n
         )
         SELECT t.workspace_id, '' FROM t WHERE t.expires_at <= clock_timestamp();
+    WHEN 'refresh_words' THEN
+        -- A day after it has ended it is done once more.
+        RETURN QUERY
+        SELECT w.id, '' FROM kepler.workspaces AS w
+        WHERE w.former_languages <> '{}'
+            AND (w.words_place IS DISTINCT FROM 'end' OR w.language_set_at < clock_timestamp() - interval '1 day');
     WHEN 'apply_retention' THEN
         -- Each policy once an hour, of those that the owner may run: a page of those that have waited longest.
         RETURN QUERY
@@ -3434,6 +3667,7 @@ VALUES
     ('drop_backlog', false, false),
     ('seal_history', false, false),
     ('expire_memories', false, true),
+    ('refresh_words', false, false),
     ('apply_retention', false, false),
     ('drop_old_changes', false, false),
     ('delete_workspace', false, false),
@@ -3442,6 +3676,12 @@ $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_steps() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.maintenance_steps() IS 'Internal: the steps of maintain, in their order';
 COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: the step make_history_partitions of maintain';
+CREATE FUNCTION kepler_internal.make_words()
+ RETURNS trigger
+ LANGUAGE c
+AS 'MODULE_PATHNAME', 'make_words_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.make_words() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.make_words() IS 'Trigger: makes the words of a memory or message whose content or language is new';
 CREATE FUNCTION kepler_internal.metric_names()
  RETURNS TABLE(name text, type text, label_names text[], help text)
  LANGUAGE sql
@@ -3813,6 +4053,82 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.references_to(oid) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.references_to(oid) IS 'Internal: the foreign keys that refer to a table';
+CREATE FUNCTION kepler_internal.refresh_words(max_rows integer, workspace_id text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    workspace kepler.workspaces;
+    settled boolean;
+    last_memory text := '';
+    last_message bigint := 0;
+    memories text[];
+    messages bigint[];
+    looked integer := 0;
+    more integer;
+BEGIN
+    SELECT * INTO workspace FROM kepler.workspaces AS w WHERE w.id = workspace_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = format('workspace "%s" does not exist', workspace_id),
+            HINT = format('SELECT kepler.create_workspace(%L);', workspace_id);
+    END IF;
+    settled := coalesce(workspace.language_set_at < clock_timestamp() - interval '1 day', true);
+    IF workspace.former_languages = '{}' OR (workspace.words_place = 'end' AND NOT settled) THEN
+        RETURN 0;
+    END IF;
+    IF workspace.words_place LIKE 'messages %' THEN
+        last_memory := NULL;
+        last_message := substr(workspace.words_place, 10);
+    ELSIF workspace.words_place LIKE 'memories %' THEN
+        last_memory := substr(workspace.words_place, 10);
+    END IF;
+    IF last_memory IS NOT NULL THEN
+        SELECT count(*), array_agg(n.id ORDER BY n.id) FILTER (WHERE coalesce(n.language, '') = ANY (workspace.former_languages)),
+            (array_agg(n.id ORDER BY n.id DESC))[1]
+        INTO looked, memories, last_memory
+        FROM (
+            SELECT m.id, m.language FROM kepler.memories AS m
+            WHERE m.workspace_id = workspace_id AND m.id > last_memory ORDER BY m.workspace_id, m.id LIMIT max_rows
+        ) AS n;
+        IF memories IS NOT NULL THEN
+            PERFORM FROM kepler.memories AS m WHERE m.workspace_id = workspace_id AND m.id = ANY (memories)
+            ORDER BY m.id FOR NO KEY UPDATE;
+            UPDATE kepler.memories AS m SET language = workspace.language
+            WHERE m.workspace_id = workspace_id AND m.id = ANY (memories)
+                AND coalesce(m.language, '') = ANY (workspace.former_languages);
+        END IF;
+        workspace.words_place := CASE WHEN looked = max_rows THEN 'memories ' || last_memory ELSE 'messages 0' END;
+    END IF;
+    IF looked < max_rows THEN
+        SELECT count(*), array_agg(n.id ORDER BY n.id) FILTER (WHERE coalesce(n.language, '') = ANY (workspace.former_languages)), max(n.id)
+        INTO more, messages, last_message
+        FROM (
+            SELECT m.id, m.language FROM kepler.messages AS m
+            WHERE m.workspace_id = workspace_id AND m.id > last_message ORDER BY m.workspace_id, m.id LIMIT max_rows - looked
+        ) AS n;
+        IF messages IS NOT NULL THEN
+            PERFORM FROM kepler.messages AS m WHERE m.workspace_id = workspace_id AND m.id = ANY (messages)
+            ORDER BY m.id FOR NO KEY UPDATE;
+            UPDATE kepler.messages AS m SET language = workspace.language
+            WHERE m.workspace_id = workspace_id AND m.id = ANY (messages)
+                AND coalesce(m.language, '') = ANY (workspace.former_languages);
+        END IF;
+        looked := looked + more;
+        workspace.words_place := CASE WHEN looked = max_rows THEN 'messages ' || last_message ELSE 'end' END;
+    END IF;
+    UPDATE kepler.workspaces AS w
+    SET words_place = CASE WHEN NOT is_over THEN workspace.words_place WHEN NOT settled THEN 'end' END,
+        former_languages = CASE WHEN is_over AND settled THEN '{}' ELSE w.former_languages END
+    FROM (SELECT workspace.words_place = 'end' AS is_over) AS e
+    WHERE w.id = workspace_id;
+    RETURN greatest(looked, 1);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.refresh_words(integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.refresh_words(integer,text) IS 'Internal: see refresh_words';
 CREATE FUNCTION kepler_internal.repair_enrichment_step(after text, max_rows integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT last text, OUT requeued bigint, OUT held bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -3894,6 +4210,14 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) IS 'Internal: ends leases that hold nothing, and where to go on; NULL when all were looked at';
+CREATE FUNCTION kepler_internal.require_language(language text)
+ RETURNS void
+ LANGUAGE c
+ STABLE PARALLEL SAFE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'require_language_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.require_language(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.require_language(text) IS 'Internal: fails unless rows may have words of a language';
 CREATE FUNCTION kepler_internal.require_monitor()
  RETURNS void
  LANGUAGE plpgsql

@@ -832,11 +832,6 @@ metadata: a merge patch (RFC 7386): members replace those that are stored, and n
 user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
 Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
-COMMENT ON FUNCTION kepler.update_memory(text, jsonb, vector, jsonb, double precision, text, text, text, timestamptz, interval, text, text, text) IS
-'The same with a JSON value as the content.
-memory_id: a value of kepler.memories.id. content: a JSON object or array. embedding, metadata, relevance_score, context_type, namespace, key, expires_at, ttl, user_id, space: as with a text.
-Outcomes: updated, unchanged, not_found.
-Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
 COMMENT ON FUNCTION kepler.end_memories(text[], timestamptz, text, text) IS
 'Ends memories: from the time on they are not found, and expire_memories deletes them. Returns a row for each id, in their order.
 memory_ids: values of kepler.memories.id. at: sets expires_at; a later time than before is taken too, and a ttl ends. user_id: as for forget.

@@ -6,6 +6,7 @@ enum Shape {
     Text,
     TextOrNull,
     Whole,
+    WholeOrNull,
     Boolean,
     Any,
     Object(&'static [(&'static str, Shape)]),
@@ -14,7 +15,7 @@ enum Shape {
     Maybe(&'static Shape),
 }
 
-use Shape::{Any, Boolean, List, Maybe, Object, Text, TextOrNull, Whole};
+use Shape::{Any, Boolean, List, Maybe, Object, Text, TextOrNull, Whole, WholeOrNull};
 
 const HEAD: Shape = Object(&[
     ("kepler_archive", Whole),
@@ -48,6 +49,7 @@ const DEFINITIONS: &[(&str, Shape)] = &[
             ("dimensions", Whole),
             ("metric", Text),
             ("status", Text),
+            ("search_width", Maybe(&WholeOrNull)),
         ]),
     ),
     (
@@ -137,7 +139,7 @@ impl Shape {
         match self {
             Text => "a string",
             TextOrNull => "a string or null",
-            Whole => "a whole number",
+            Whole | WholeOrNull => "a whole number",
             Boolean => "a boolean",
             Any => "anything",
             Object(_) => "an object",
@@ -151,9 +153,9 @@ impl Shape {
             (Maybe(shape), json) => shape.check(json, pointer),
             (Any, _)
             | (Text | TextOrNull, Json::String(_))
-            | (TextOrNull, Json::Null)
+            | (TextOrNull | WholeOrNull, Json::Null)
             | (Boolean, Json::Boolean(_)) => Ok(()),
-            (Whole, Json::Number(number)) if number.parse::<i64>().is_ok() => Ok(()),
+            (Whole | WholeOrNull, Json::Number(number)) if number.parse::<i64>().is_ok() => Ok(()),
             (List(shape), Json::Array(items)) => items
                 .iter()
                 .enumerate()

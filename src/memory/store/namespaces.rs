@@ -14,7 +14,7 @@ use crate::pg::query::Parameters;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
-/// So many are looked up by one statement.
+/// So many are looked up by one statement at most.
 const CHUNK: usize = 1_000;
 /// If a user has no more memories, or not in these namespaces, the namespaces are read from those.
 const FEW: usize = 2_000;
@@ -151,6 +151,8 @@ fn chunk(
               WHERE {all} AND (m.namespace || '/') >= {from} ORDER BY m.namespace || '/' LIMIT 1)"
         )
     };
+    let count = wanted.max_rows.min(CHUNK);
+    let most = parameters.datum(pg_sys::INT8OID, Some(pg_sys::Datum::from(count)));
     // A place ends with a slash, and so its labels with an empty one.
     let sql = format!(
         "WITH RECURSIVE w AS (\
@@ -158,12 +160,12 @@ fn chunk(
              UNION ALL \
              SELECT n.place, pg_catalog.string_to_array(n.place, '/') \
              FROM w CROSS JOIN LATERAL {following} AS n) \
-         SELECT w.place FROM w LIMIT {CHUNK}",
+         SELECT w.place FROM w LIMIT {most}",
         first = first(&from),
         following = first(&next),
     );
     let places = read(client, &parameters, sql, Order::OfIndex);
-    let is_last = places.len() < CHUNK;
+    let is_last = places.len() < count;
     Ok((places, is_last))
 }
 
