@@ -65,9 +65,7 @@ FROM forms AS f WHERE '' = ANY (f.arguments) OR cardinality(f.arguments) < cardi
 UNION ALL
 SELECT 'workspace_id', f.name, f.signature, 'workspace_id is the last argument'
 FROM forms AS f
--- What came to a released function stands behind it.
-WHERE 'workspace_id' = ANY (f.arguments)
-    AND NOT f.arguments[array_position(f.arguments, 'workspace_id') + 1:] <@ '{key,namespace,ttl,language}'::text[]
+WHERE 'workspace_id' = ANY (f.arguments) AND f.arguments[cardinality(f.arguments)] <> 'workspace_id'
 UNION ALL
 SELECT 'options', f.name, f.signature, 'options comes last, before workspace_id'
 FROM forms AS f

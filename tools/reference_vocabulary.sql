@@ -90,7 +90,7 @@ INSERT INTO batches VALUES ('records'), ('entries'), ('memories'), ('messages'),
 CREATE TEMPORARY TABLE verbs (verb text);
 INSERT INTO verbs SELECT unnest('{abandon,abort,acknowledge,activate,add,adopt,alter,answer,apply,archive,begin,cancel,checkpoint,claim,
     complete,count,create,delete,distribute,drop,end,erase,expire,export,extend,fail,finish,find,get,grant,import,insert,
-    list,maintain,merge,pause,plan,purge,queue,release,remove,rename,repair,requeue,restore,resume,retire,retry,revoke,run,schedule,seal,search,set,
+    list,maintain,merge,pause,plan,purge,queue,refresh,release,remove,rename,repair,requeue,restore,resume,retire,retry,revoke,run,schedule,seal,search,set,
     settle,start,suspend,sweep,touch,track,uninstall,undistribute,untrack,update,upsert,use,validate,verify}'::text[]);
 
 -- What may break a rule, and why.
@@ -134,6 +134,8 @@ INSERT INTO exceptions VALUES
 ('workspace_id', 'remember', 'what came later stands behind: arguments that were released keep their places'),
 ('workspace_id', 'search_memories', 'what came later stands behind: arguments that were released keep their places'),
 ('workspace_id', 'forget', 'what came later stands behind: arguments that were released keep their places'),
+('workspace_id', 'recall_check', 'what came later stands behind: arguments that were released keep their places'),
+('workspace_id', 'add_message', 'what came later stands behind: arguments that were released keep their places'),
 ('relation', 'import_workspace', 'an archive that was copied into a table; relation is a column of the answer'),
 ('plural', 'remember_many', 'the plural of remember'),
 ('plural', 'forget', 'the opposite of remember'),
@@ -166,9 +168,11 @@ INSERT INTO exceptions VALUES
 ('abbreviation', 'max_tokens', 'as models'' interfaces say it'),
 ('abbreviation', 'max_attempts', 'beside max_rows'),
 ('abbreviation', 'min_similarity', 'beside max_rows'),
+('abbreviation', 'min_recall', 'beside max_rows'),
 ('abbreviation', 'p50_ms', 'the field''s words for a percentile and a unit'),
 ('abbreviation', 'p95_ms', 'the field''s words for a percentile and a unit'),
 ('abbreviation', 'exact_p50_ms', 'the field''s words for a percentile and a unit'),
+('abbreviation', 'proposed_p50_ms', 'the field''s words for a percentile and a unit'),
 ('abbreviation', 'exact_p95_ms', 'the field''s words for a percentile and a unit');
 
 -- Words that a newcomer would have to learn.

@@ -31,6 +31,8 @@ pub(crate) enum MemoryError {
     NamespaceOfIds,
     #[error("keys belong to one user, or to none")]
     KeysOfAnybody,
+    #[error("another memory of the same user and namespace has the key {key:?}")]
+    KeyTaken { key: String },
     #[error("the metadata would be too large")]
     MetadataTooLarge,
     #[error("argument \"{0}\" must be a number, not NaN")]
@@ -94,6 +96,7 @@ impl Report for MemoryError {
                 "external_id_taken" => ERRCODE_UNIQUE_VIOLATION,
                 _ => ERRCODE_INVALID_PARAMETER_VALUE,
             },
+            Self::KeyTaken { .. } => ERRCODE_UNIQUE_VIOLATION,
             Self::MetadataTooLarge => ERRCODE_PROGRAM_LIMIT_EXCEEDED,
             Self::NotWritten { .. } | Self::NotAdded => ERRCODE_TRIGGERED_ACTION_EXCEPTION,
             Self::EmbeddedMeanwhile { .. } => ERRCODE_T_R_SERIALIZATION_FAILURE,
@@ -188,6 +191,7 @@ impl Report for MemoryError {
             Self::KeysOfAnybody => {
                 "Pass a user_id, or NULL for the memories of no user.".to_owned()
             }
+            Self::KeyTaken { .. } => "Forget that memory first, or remember() under its key.".to_owned(),
             Self::NotAdded => "A trigger on kepler.messages prevents the write.".to_owned(),
             Self::EmbeddedMeanwhile { .. } => "Run the transaction again.".to_owned(),
             Self::NotALanguage { .. } => {

@@ -50,7 +50,8 @@ macro_rules! given {
     };
 }
 
-/// Whether what is stored, `m`, says something else. A start that was not given is now, and changes nothing by itself. An
+/// Whether what is stored, `m`, says something else. A start that was not given is now, and changes nothing by itself,
+/// unless what is stored has yet to begin. An
 /// end that follows from a ttl changes something if it moves by a tenth of that.
 macro_rules! differs {
     ($n:literal) => {
@@ -60,7 +61,7 @@ macro_rules! differs {
             $n, ".context_type, ", $n, ".content, ", $n, ".format, ", $n, ".relevance_score, ",
             $n, ".metadata, ", $n, ".ttl)
               OR (", $n, ".language IS NOT NULL AND m.language IS DISTINCT FROM ", $n, ".language)
-              OR (", $n, ".valid_from <> $2 AND m.valid_from <> ", $n, ".valid_from)
+              OR CASE WHEN ", $n, ".valid_from = $2 THEN m.valid_from > $2 ELSE m.valid_from <> ", $n, ".valid_from END
               OR CASE WHEN ", $n, ".expires_at = $2 + ", $n, ".ttl
                       THEN m.expires_at <= ", $n, ".expires_at - ", $n, ".ttl / 10
                           OR m.expires_at > ", $n, ".expires_at
@@ -132,7 +133,7 @@ thread_local! {
                  relevance_score = EXCLUDED.relevance_score, metadata = EXCLUDED.metadata,
                  valid_from = CASE WHEN EXCLUDED.valid_from <> $2 OR m.content <> EXCLUDED.content
                          OR m.format <> EXCLUDED.format
-                     THEN EXCLUDED.valid_from ELSE m.valid_from END,
+                     THEN EXCLUDED.valid_from ELSE LEAST(m.valid_from, $2) END,
                  expires_at = EXCLUDED.expires_at, ttl = EXCLUDED.ttl, language = EXCLUDED.language,
                  updated_at = $2
              WHERE ", differs!("EXCLUDED"), "

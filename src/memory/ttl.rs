@@ -34,8 +34,12 @@ impl Ttl {
         is_length.then_some(Self { microseconds: microseconds as i64, days: 0, months: 0 })
     }
 
-    /// Whether it is a length of time, and not nothing, negative or infinite.
+    /// Whether it is a length of time, and not nothing, negative or infinite. No part is negative: a month is shorter or longer than
+    /// thirty days.
     pub(crate) fn is_length(self) -> bool {
+        if self.months < 0 || self.days < 0 || self.microseconds < 0 {
+            return false;
+        }
         let days = i128::from(self.days) + DAYS_A_MONTH * i128::from(self.months);
         (1..=MOST).contains(&(i128::from(self.microseconds) + DAY * days))
     }

@@ -113,8 +113,10 @@ NAMESPACES = """SELECT n AS namespace FROM kepler.list_namespaces(prefix => %(pr
 REMEMBER = "SELECT error FROM kepler.remember_many(%(memories)s, space => %(space)s) WHERE error IS NOT NULL"
 # The ids of the further texts of items.
 TEXTS = """FROM jsonb_each(%(places)s::jsonb) AS p(namespace, keys) CROSS JOIN jsonb_array_elements_text(p.keys) AS k(key)
-    JOIN kepler.memories AS m ON m.workspace_id = kepler.current_workspace_id() AND m.user_id IS NULL
-        AND m.namespace = p.namespace AND m.key > k.key || chr(31) AND m.key < k.key || ' ' AND m.context_type = 'item_text'"""
+    CROSS JOIN LATERAL (SELECT m.id, m.key FROM kepler.memories AS m
+        WHERE m.workspace_id = kepler.current_workspace_id() AND m.user_id IS NULL AND m.namespace = p.namespace
+            AND m.key > k.key || chr(31) AND m.key < k.key || ' ' AND m.valid_to IS NULL AND m.context_type = 'item_text'
+        OFFSET 0) AS m"""
 TOUCH_TEXTS = "SELECT count(*) FROM kepler.get_memories(ARRAY(SELECT m.id " + TEXTS + "), touch => true)"
 FORGET_TEXTS = (
     "SELECT count(*) FROM kepler.forget(ARRAY(SELECT m.id "

@@ -52,6 +52,24 @@ thread_local! {
             pg_sys::TIMESTAMPTZOID, pg_sys::INTERVALOID, pg_sys::BOOLOID,
         ],
     ) };
+    /// Who holds the place that a memory is to take, and whether that has expired. Each way is one look-up in the index.
+    static HOLDER: Statement = const { Statement::new(
+        c"SELECT o.id, o.expires_at <= $3, o.key
+          FROM kepler.memories AS m CROSS JOIN LATERAL (
+              SELECT x.id, x.expires_at, x.key FROM kepler.memories AS x
+              WHERE x.workspace_id = $1 AND x.user_id = m.user_id AND x.namespace = COALESCE($4, m.namespace)
+                  AND x.key = COALESCE($5, m.key) AND x.valid_to IS NULL
+              UNION ALL
+              SELECT x.id, x.expires_at, x.key FROM kepler.memories AS x
+              WHERE m.user_id IS NULL AND x.workspace_id = $1 AND x.user_id IS NULL
+                  AND x.namespace = COALESCE($4, m.namespace) AND x.key = COALESCE($5, m.key) AND x.valid_to IS NULL) AS o
+          WHERE m.workspace_id = $1 AND m.id = $2 AND o.id <> $2",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID, pg_sys::TEXTOID],
+    ) };
+    static FREE: Statement = const { Statement::new(
+        c"DELETE FROM kepler.memories AS m WHERE m.workspace_id = $1 AND m.id = $2 AND m.expires_at <= $3",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
+    ) };
     static REMAINS: Statement = const { Statement::new(
         c"SELECT FROM kepler.memories AS m WHERE m.workspace_id = $1 AND m.id = $2",
         &[pg_sys::TEXTOID, pg_sys::TEXTOID],
@@ -106,6 +124,22 @@ pub(super) fn run(
     let (namespace, key) = (text(&change.namespace), text(&change.key));
     let ttl = change.ttl.map(|ttl| Aligned::new(&ttl.stored()));
     let of = |text: &Option<Text>| text.as_ref().map(Text::datum);
+    if change.namespace.is_some() || change.key.is_some() {
+        let parameters = [place[0], place[1], time, of(&namespace), of(&key)];
+        let rows = HOLDER.with(|statement| statement.run(client, &parameters));
+        let holder = rows.iter::<3>().next().and_then(|row| {
+            Some((Text::new(row.text(0)?), row.boolean(1) == Some(true), row.text(2)?.to_owned()))
+        });
+        drop(rows);
+        match holder {
+            // It is not there any more.
+            Some((id, true, _)) => {
+                FREE.with(|statement| statement.run(client, &[place[0], Some(id.datum()), time]));
+            }
+            Some((_, false, key)) => return Err(MemoryError::KeyTaken { key }.into()),
+            None => {}
+        }
+    }
     let rows = UPDATE.with(|statement| {
         let parameters = [
             place[0],

@@ -16,11 +16,14 @@ use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::postings;
 use crate::pg::query::Parameters;
+use crate::pg::rows::Row;
 use crate::pg::varlena::{self, Text};
 use crate::pgvector::Metric;
+use crate::words::language::Language;
+use crate::words::vector;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// In a table of so many rows, or without an index that tells, so many rows are looked at to tell how rare a word is.
 const SEEN: usize = 1_000;
@@ -199,23 +202,23 @@ impl Words<'_> {
         let rows = parameters.run(
             client,
             &format!(
-                "SELECT w.lexeme, pg_catalog.max(pg_catalog.cardinality(w.positions))::pg_catalog.int8 FROM ( \
-                     SELECT * FROM pg_catalog.unnest(pg_catalog.to_tsvector({language}::pg_catalog.regconfig, {text})) \
-                     UNION ALL SELECT * FROM pg_catalog.unnest(kepler.text_words({text}, {language}))) AS w \
-                 GROUP BY w.lexeme"
+                "SELECT w.lexeme, pg_catalog.cardinality(w.positions)::pg_catalog.int8 FROM \
+                 pg_catalog.unnest(pg_catalog.to_tsvector({language}::pg_catalog.regconfig, {text})) AS w"
             ),
         );
-        let words = rows.iter::<2>().filter_map(|row| {
-            let times = row.bigint(1).map_or(1, |times| times as u16);
-            Some(Word {
-                text: row.text(0)?.to_owned(),
-                times,
-                rows: 0.0,
-                of_all: None,
-                languages: 1,
-            })
-        });
-        words.collect()
+        let read = |row: Row<'_, 2>| {
+            Some((row.text(0)?.to_owned(), row.bigint(1).map_or(1, |times| times as u16)))
+        };
+        let mut found: BTreeMap<String, u16> = rows.iter::<2>().filter_map(read).collect();
+        drop(rows);
+        if let Ok(language) = Language::find(self.language) {
+            for (text, times) in vector::words(self.text, language).counted() {
+                let known = found.entry(text).or_default();
+                *known = (*known).max(times);
+            }
+        }
+        let word = |(text, times)| Word { text, times, rows: 0.0, of_all: None, languages: 1 };
+        found.into_iter().map(word).collect()
     }
 
     /// Weighs the words, and puts the rarest first.

@@ -92,3 +92,13 @@ SELECT outcome FROM kepler.remember('swallowed', key => 'a');
 SELECT ordinal, outcome FROM kepler.remember_many((SELECT json_agg(json_build_object('content', c, 'key', 'a', 'supersedes', m.id)) FROM kepler.memories AS m, unnest('{swallowed}'::text[]) AS c WHERE m.key = 'a')::text);
 SELECT content, valid_to IS NULL AS holds FROM kepler.memories WHERE key = 'a';
 ROLLBACK;
+
+-- What is remembered again without a start holds from now on, also if it was to begin later.
+BEGIN;
+SELECT outcome FROM kepler.remember('later', key => 'later', valid_from => now() + interval '1 day');
+SELECT outcome FROM kepler.remember('later', key => 'later');
+SELECT content FROM kepler.get_memories(keys => '{later}', user_id => NULL);
+SELECT outcome FROM kepler.remember('later', key => 'later');
+-- A length of time has no negative part.
+SELECT kepler.remember('x', key => 'x', ttl => '-1 month 30 days 1 hour');
+ROLLBACK;

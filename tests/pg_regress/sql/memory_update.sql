@@ -37,6 +37,11 @@ SELECT outcome FROM kepler.remember('other', user_id => 'ada', key => 'other');
 SELECT outcome FROM kepler.update_memory(:'tea', key => 'other');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 
+-- A key whose memory has expired is free, whether that is deleted already or not.
+UPDATE kepler.memories SET expires_at = clock_timestamp() - interval '1 second' WHERE key = 'other';
+SELECT outcome FROM kepler.update_memory(:'tea', key => 'other');
+SELECT count(*) FROM kepler.memories WHERE key = 'other';
+
 -- How long it lives.
 SELECT outcome FROM kepler.update_memory(:'tea', ttl => '1 day');
 SELECT ttl, expires_at > clock_timestamp() + interval '23 hours' AS lives FROM kepler.memories WHERE id = :'tea';

@@ -91,7 +91,7 @@ SELECT kepler.grant_access('life_member', 'reader', 'other');
 SAVEPOINT s;
 SET LOCAL ROLE life_member;
 SELECT count(*) > 30 FROM kepler.workspace_report('acme');
-SELECT line FROM ((SELECT kepler.export_workspace('acme') EXCEPT ALL SELECT line FROM archive)) AS d (line) WHERE line LIKE '%other%';
+SELECT line FROM ((SELECT kepler.export_workspace('acme') EXCEPT ALL SELECT line FROM archive)) AS d (line) WHERE line LIKE '%"other"%';
 SELECT kepler.create_workspace('no');
 ROLLBACK TO s;
 SET LOCAL kepler.workspace_id = 'other';
