@@ -79,6 +79,8 @@ pub(crate) struct Reader {
     _owner: Option<ActAs>,
     /// Whether the caller may note accesses.
     may_touch: bool,
+    /// Whether no policy holds for the caller, who then may know of the rows of all workspaces.
+    pub(super) sees_all: bool,
     pub(crate) searched: Rc<Searched>,
 }
 
@@ -96,6 +98,7 @@ impl Reader {
     ) -> Result<Self, Error> {
         let owner = Owner::find()?;
         let mut as_owner = owner.role() != role::current();
+        let mut sees_all = true;
         for name in tables {
             let table = relation::named_own(name).ok_or(NotInstalled)?;
             require_right(name, pg_sys::ACL_SELECT)?;
@@ -110,6 +113,7 @@ impl Reader {
             // One table whose own policies are to hold is enough.
             as_owner &= relation::is_plain_table_of(table, owner.role());
             as_owner &= policies != Policies::Others;
+            sees_all &= policies == Policies::None;
         }
         let access = relation::named(c"kepler", c"memory_access").ok_or(NotInstalled)?;
         let may_touch = role::may(pg_sys::ACL_SELECT, access)
@@ -117,7 +121,7 @@ impl Reader {
             && role::may_in_part(pg_sys::ACL_UPDATE, access);
         let owner = as_owner.then(|| owner.act());
         let searched = searched(client, workspace_id)?;
-        Ok(Self { _owner: owner, may_touch, searched })
+        Ok(Self { _owner: owner, may_touch, sees_all, searched })
     }
 
     /// Ends the reading, and tells whether the caller may note what was found: triggers on that table run

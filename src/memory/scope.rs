@@ -1,6 +1,7 @@
 //! Which memories a search is about, as SQL: over `kepler.memories` under the alias `m`, and over a
 //! space's table, which has the columns that say whose memory it is, under the alias `e`.
 
+use super::access::Reader;
 use super::embedded::Embedded;
 use super::nearest::{Keys, Probe, RowsOf, SpaceRows, Target};
 use super::place;
@@ -53,9 +54,18 @@ pub(crate) struct Conditions {
     pub(crate) hash: u64,
     /// Whether all rows of the workspace count, but for those whose time is not now.
     pub(crate) is_whole: bool,
+    /// Whether looking for words may cost what rows of other workspaces cost: else its time would tell of them. (The index on the
+    /// metadata knows no workspaces: `docs/security.md` tells what a filter costs.)
+    pub(crate) sees_all: bool,
 }
 
 impl Conditions {
+    /// The same for a reader.
+    pub(super) fn of(mut self, reader: &Reader) -> Self {
+        self.sees_all = reader.sees_all;
+        self
+    }
+
     /// The vectors of a space that it is about.
     pub(crate) fn target(&self) -> Target<'_> {
         Target { keys: &self.keys, rows: RowsOf::Space(&self.rows), hash: self.hash }
@@ -141,7 +151,14 @@ impl Scope {
             namespaces,
         };
         let is_whole = narrow.is_empty() && types.is_none() && self.filter.is_none();
-        Ok(Conditions { keys: Keys { sql: keys, hash: keys_hash }, rows, narrow, hash, is_whole })
+        Ok(Conditions {
+            keys: Keys { sql: keys, hash: keys_hash },
+            rows,
+            narrow,
+            hash,
+            is_whole,
+            sees_all: true,
+        })
     }
 }
 

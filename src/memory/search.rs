@@ -97,7 +97,7 @@ pub(crate) fn run(client: &mut SpiClient<'_>, request: &Request) -> Result<Answe
     let question = request.question();
     let space = question.space(client, request.space.as_deref(), &reader)?;
     let mut parameters = Parameters::default();
-    let conditions = request.scope.conditions(&mut parameters)?;
+    let conditions = request.scope.conditions(&mut parameters)?.of(&reader);
     let gathered: Gathered<Memory> =
         gather(client, &question, space.as_ref(), &conditions, &mut parameters);
     let plan = gathered.plan;

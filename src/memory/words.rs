@@ -121,6 +121,7 @@ pub(super) fn by_words<D: Details>(
             words[..steps.taken].iter().map(|word| quote_word(&word.text)).collect();
         // The workspace is a word with a blank before it. Its rows need not be gone through where all workspaces have a few.
         let few = words[..steps.taken].iter().map(|word| word.of_all).sum::<Option<usize>>();
+        let few = few.filter(|_| conditions.sees_all);
         let both = if whole && few.is_some_and(|few| few <= FEW_OF_ALL) {
             any_of(&any)
         } else {

@@ -21,7 +21,7 @@ pub(crate) const ENGLISH: &str = "english";
 /// How words of a language are made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Language {
-    pub(super) configuration: pg_sys::Oid,
+    pub(crate) configuration: pg_sys::Oid,
     /// Its dictionaries know no accents: these go before it sees a word. The others need them for stems and stop words.
     pub(super) is_plain: bool,
 }

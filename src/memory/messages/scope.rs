@@ -105,7 +105,7 @@ impl Scope {
             probe,
             namespaces: None,
         };
-        Ok(Conditions { keys, rows, narrow, hash, is_whole })
+        Ok(Conditions { keys, rows, narrow, hash, is_whole, sees_all: true })
     }
 
     fn hash(&self) -> u64 {

@@ -147,7 +147,7 @@ pub(crate) fn run(
     };
     let space = question.space(client, request.space.as_deref(), &reader)?;
     let mut parameters = Parameters::default();
-    let conditions = scope.conditions(&mut parameters)?;
+    let conditions = scope.conditions(&mut parameters)?.of(&reader);
     let gathered = gather(client, &question, space.as_ref(), &conditions, &mut parameters);
     let plan = gathered.plan;
     let hits = rank(request, &question, space.as_ref(), gathered);

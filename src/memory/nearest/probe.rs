@@ -6,10 +6,10 @@ use super::scopes::LargeScopes;
 use super::sql::count_rows;
 use super::target::{Details, Keys, Near, Probe, read};
 use crate::memory::embedded::Embedded;
+use crate::pg::gin;
 use crate::pg::plan::{Order, Statement};
 use crate::pg::query::Parameters;
 use crate::pg::relation::{UntilChanged, named};
-use crate::pg::{gin, role};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::convert::Infallible;
@@ -40,8 +40,7 @@ thread_local! {
 
 impl Search<'_> {
     /// Compares all that a filter leaves, if the index on the metadata gives at most so many rows for it: of all tenants,
-    /// because it does not know them. None where these are more, and where policies hold: under them Postgres does not use
-    /// the index.
+    /// because it does not know them. None where these are more.
     pub(super) fn compare_probed<D: Details>(
         &self,
         client: &mut SpiClient<'_>,
@@ -77,8 +76,8 @@ impl Search<'_> {
     }
 }
 
-/// Whether the index on the metadata gives at most so many rows for what it can look for of a filter, in all tenants. Never
-/// where policies hold. A session remembers it for a while; `hash` tells the filter from others.
+/// Whether the index on the metadata gives at most so many rows for what it can look for of a filter, in all tenants.
+/// `docs/security.md` says what that tells of others. A session remembers it for a while; `hash` tells the filter from others.
 pub(in crate::memory) fn gives_few(
     client: &mut SpiClient<'_>,
     parameters: &Parameters,
@@ -87,8 +86,9 @@ pub(in crate::memory) fn gives_few(
     hash: u64,
     most: usize,
 ) -> bool {
-    let relation = relation(embedded).filter(|relation| !role::is_secured(*relation));
-    let Some(index) = relation.and_then(|relation| index(client, relation)) else { return false };
+    let Some(index) = relation(embedded).and_then(|relation| index(client, relation)) else {
+        return false;
+    };
     let scope = (index.to_u32(), hash, most);
     let few = || {
         let told = gin::most_rows(index, &probe.path);

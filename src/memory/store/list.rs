@@ -71,9 +71,9 @@ struct Listing<'l> {
 }
 
 impl<'l> Listing<'l> {
-    fn new(scope: &'l Scope, times: &Times) -> Result<Self, Error> {
+    fn new(reader: &Reader, scope: &'l Scope, times: &Times) -> Result<Self, Error> {
         let mut parameters = Parameters::default();
-        let conditions = scope.conditions(&mut parameters)?;
+        let conditions = scope.conditions(&mut parameters)?.of(reader);
         let all = conditions.rows.conditions.clone() + &times.conditions(&mut parameters);
         Ok(Self { scope, conditions, all, parameters })
     }
@@ -120,7 +120,7 @@ pub(super) fn run(
     memory: pg_sys::MemoryContext,
 ) -> Result<Vec<Item>, Error> {
     let reader = Reader::open(client, &scope.workspace_id)?;
-    let mut listing = Listing::new(scope, times)?;
+    let mut listing = Listing::new(&reader, scope, times)?;
     if page.order.by == By::Key {
         listing.all.push_str(" AND m.key IS NOT NULL AND m.valid_to IS NULL");
     }
@@ -189,11 +189,12 @@ fn list(
         }
         By::Key | By::UpdatedAt => {}
     }
+    // All are read, and so not one by one.
     let from = match listing.conditions.narrow.first() {
         Some(keys) => rows_of("m", &keys.sql),
         None => rows_of("m", &format!("m.workspace_id = {workspace}")),
     };
-    listing.run(client, sorted(&from, ""), Order::Sorted, memory)
+    listing.run(client, sorted(&from, ""), Order::OfTable, memory)
 }
 
 /// How many memories a scope has, up to `most`.
@@ -203,12 +204,16 @@ pub(super) fn count(
     times: &Times,
     most: Option<usize>,
 ) -> Result<i64, Error> {
-    let _reader = Reader::open(client, &scope.workspace_id)?;
-    let mut listing = Listing::new(scope, times)?;
+    let reader = Reader::open(client, &scope.workspace_id)?;
+    let mut listing = Listing::new(&reader, scope, times)?;
     let limit = most.map_or(String::new(), |most| format!(" LIMIT {}", listing.number(most)));
     let few = listing.few(client);
     let (from, order) = match &few {
         Some(few) => (few.from.as_str(), few.order),
+        // What meets a filter may come last; otherwise the first rows are enough.
+        None if scope.filter.is_some() || most.is_none() => {
+            ("kepler.memories AS m", Order::OfTable)
+        }
         None => ("kepler.memories AS m", Order::Sorted),
     };
     let sql = format!(

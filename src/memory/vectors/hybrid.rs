@@ -50,7 +50,7 @@ pub(super) struct Words<'w> {
     pub(super) column: &'w Column,
     pub(super) text: &'w str,
     /// A text search configuration.
-    pub(super) language: &'w str,
+    pub(super) language: Language,
     /// Which rows count.
     pub(super) conditions: &'w str,
     /// How many rows are looked for.
@@ -198,12 +198,14 @@ impl Words<'_> {
     /// The words of the text, each with how often it is there: as `to_tsvector` makes them and as `text_words` does, since nothing tells
     /// which of them has made those of the column.
     fn of_text(&self, client: &mut SpiClient<'_>, parameters: &mut Parameters) -> Vec<Word> {
-        let (language, text) = (parameters.text(self.language), parameters.text(self.text));
+        let configuration = Some(self.language.configuration.into());
+        let language = parameters.datum(pg_sys::REGCONFIGOID, configuration);
+        let text = parameters.text(self.text);
         let rows = parameters.run(
             client,
             &format!(
                 "SELECT w.lexeme, pg_catalog.cardinality(w.positions)::pg_catalog.int8 FROM \
-                 pg_catalog.unnest(pg_catalog.to_tsvector({language}::pg_catalog.regconfig, {text})) AS w"
+                 pg_catalog.unnest(pg_catalog.to_tsvector({language}, {text})) AS w"
             ),
         );
         let read = |row: Row<'_, 2>| {
@@ -211,11 +213,9 @@ impl Words<'_> {
         };
         let mut found: BTreeMap<String, u16> = rows.iter::<2>().filter_map(read).collect();
         drop(rows);
-        if let Ok(language) = Language::find(self.language) {
-            for (text, times) in vector::words(self.text, language).counted() {
-                let known = found.entry(text).or_default();
-                *known = (*known).max(times);
-            }
+        for (text, times) in vector::words(self.text, self.language).counted() {
+            let known = found.entry(text).or_default();
+            *known = (*known).max(times);
         }
         let word = |(text, times)| Word { text, times, rows: 0.0, of_all: None, languages: 1 };
         found.into_iter().map(word).collect()

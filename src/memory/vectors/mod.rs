@@ -21,6 +21,7 @@ use crate::error::Error;
 use crate::ident::quote;
 use crate::pg::query::Parameters;
 use crate::pgvector::Metric;
+use crate::words::language::Language;
 use hybrid::{Compared, Words};
 use parts::Part;
 use pgrx::pg_sys;
@@ -84,7 +85,7 @@ fn run(
                 relation: &relation,
                 column,
                 text,
-                language: &request.language,
+                language: Language::find(&request.language)?,
                 conditions: &scope.all(None),
                 pool: pool(request.max_rows, false),
             };

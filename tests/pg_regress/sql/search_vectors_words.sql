@@ -69,6 +69,7 @@ SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', colum
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', columns => '{id,NULL}');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', query_text => 'x', words_column => 'words', language => 'klingon');
+SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', '[1, 0]', query_text => 'x', words_column => 'words', language => '99999');
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
 SELECT count(*) FROM kepler.search_vectors('notes', 'embedding', NULL, query_text => 'x', words_column => 'words', min_similarity => 0.5);
 \echo SQLSTATE :LAST_ERROR_SQLSTATE
