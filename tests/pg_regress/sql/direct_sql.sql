@@ -120,7 +120,7 @@ SELECT extract(year FROM updated_at) AS year FROM kepler.connections WHERE id = 
 SELECT c.oid::regclass AS table_without_touch FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r' AND a.attname = 'updated_at'
     AND NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = c.oid AND p.proname IN ('touch_updated_at', 'finish_record_change'));
+        WHERE t.tgrelid = c.oid AND p.proname IN ('touch_updated_at', 'finish_record_change', 'change_workspace'));
 
 -- Rows by hand get what they need by default.
 INSERT INTO kepler.records (entity_type) VALUES ('by hand');
