@@ -241,8 +241,8 @@ fn conditions_look_into_elements() {
     invalid(
         r#"{"$pull": {"a": {"$gt": 1, "b": 2, "$regex": "("}}}"#,
         &[
-            "/$pull/a/b: \"b\" is not an operator (known beside a path: $eq, $ne, $gt, $gte, $lt, $lte, $in, \
-             $nin, $exists, $regex, $elemMatch, $all, $size, $contains and $not)",
+            "/$pull/a/b: \"b\" is not an operator (known beside a path: $eq, $ne, $gt, $gte, $lt, $lte, $between, $in, \
+             $nin, $exists, $like, $ilike, $regex, $elemMatch, $all, $size, $contains and $not)",
             "/$pull/a/$regex: is not a regular expression: unclosed group",
         ],
     );
