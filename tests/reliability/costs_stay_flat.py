@@ -88,7 +88,8 @@ TENANT_ALLOWED = [
 ]
 LOOKS = "a look into the index, as wide as it has to be"
 INDEXED_ALLOWED = [
-    # Idle machines read 35,000 where loaded ones read 6,000 to 20,000: the count by the index on metadata is among them.
+    # 13,000 for the look, and 22,000 if the index on metadata is asked before whether 10,000 rows meet the filter (PROBED_LAST). It is not always
+    # asked; why is not known yet.
     Allowed("search_memories (common filter)", LOOKS, most=40_000),
     Allowed("search_memories (words)", LOOKS, most=22_000),
     Allowed("search_messages (words)", LOOKS, most=25_000),
