@@ -180,7 +180,8 @@ fn nearest_of(
     let operator = request.metric.operator(&vector.schema);
     let distance = format!("(e.{name} {operator} {query})");
     let (metric, least) = (request.metric, request.min_similarity);
-    let compared = Compared { metric, distance, condition: has_vector, least };
+    let column = format!("e.{name}");
+    let compared = Compared { metric, column, distance, condition: has_vector, least };
     Ok(Nearest { near, plan, compared })
 }
 
