@@ -91,6 +91,12 @@ pub(crate) fn attempt_uncancelled<T>(work: impl FnOnce() -> T) -> Result<T, Refu
     run(work, true, is_of_users)
 }
 
+/// Runs what may meet rows that others have changed since the snapshot of the transaction, and gives that it has met some. Every
+/// other error passes through.
+pub(crate) fn attempt_in_snapshot<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true, |sqlstate, _| sqlstate == "40001")
+}
+
 /// Reads what may run code of users and wait for others: their errors, as `attempt_rows` and `attempt_uncancelled` tell them from
 /// those about the session, and that a lock was not to be had in time.
 pub(crate) fn attempt_reading<T>(read: impl FnOnce() -> T) -> Result<T, Refusal> {
