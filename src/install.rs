@@ -123,6 +123,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0022_search_width",
         sql: include_str!("../sql/schema/0022_search_width.sql"),
     },
+    Migration {
+        version: 23,
+        name: "0023_metadata_of_workspaces",
+        sql: include_str!("../sql/schema/0023_metadata_of_workspaces.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
