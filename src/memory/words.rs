@@ -169,7 +169,12 @@ pub(super) fn by_words<D: Details>(
         let sql = format!("{sql} LIMIT {limit}");
         let rows = match by_one {
             Some(Few { order, .. }) => parameters.run_kept(client, sql, order),
-            None => parameters.run(client, &sql),
+            None => {
+                // What is ranked is read as a whole: page by page, whichever index leads to it, unless rows of other tables are looked up.
+                let is_alone = enough.is_none() && conditions.rows.of_row.is_empty();
+                let _pages = is_alone.then(|| LocalSettings::set(&[(c"enable_indexscan", c"off")]));
+                parameters.run(client, &sql)
+            }
         };
         let found: Vec<(String, f64, D)> = rows
             .iter::<6>()
