@@ -125,9 +125,14 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../sql/schema/0022_search_width.sql"),
     },
     Migration {
-        version: 26,
-        name: "0026_adopted",
-        sql: include_str!("../sql/schema/0026_adopted.sql"),
+        version: 23,
+        name: "0023_metadata_of_workspaces",
+        sql: include_str!("../sql/schema/0023_metadata_of_workspaces.sql"),
+    },
+    Migration {
+        version: 24,
+        name: "0024_adopted",
+        sql: include_str!("../sql/schema/0024_adopted.sql"),
     },
 ];
 

@@ -13,6 +13,7 @@ pub(crate) mod filling;
 mod foreign_keys;
 pub(crate) mod function;
 pub(crate) mod gin;
+mod gin_pages;
 pub(crate) mod held;
 pub(crate) mod hidden;
 pub(crate) mod in_transaction;
