@@ -177,15 +177,12 @@ pub(crate) struct TablesPlan {
 
 pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
     let sequences = tables_sequences::names_then(goal);
-    let (mut steps, mut moves) = plan_all(goal, &sequences);
-    turns::take_turns(&mut steps);
-    if goal.terms.online {
-        room::note_phases(&mut moves, &steps);
-    }
+    let (mut steps, moves) = plan_all(goal, &sequences);
     let freed = room::freed(&moves);
     let asides = room::asides(goal, &moves);
     // What is refused is said with the names that users know.
     if asides.is_empty() || steps.iter().any(|step| step.class == Class::Refused) {
+        turns::take_turns(&mut steps);
         return TablesPlan { steps, freed, sequences };
     }
     // The same way, from where some have other names.

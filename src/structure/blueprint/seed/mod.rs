@@ -7,7 +7,6 @@
 
 mod compare;
 mod enums;
-mod look;
 mod order;
 mod refused;
 mod resolve;
