@@ -261,7 +261,8 @@ fn steps(words: &[Word], all: f64, wanted: usize) -> Vec<usize> {
     steps
 }
 
-fn is_secured(embedded: Embedded) -> bool {
+/// Whether policies hold, by which the caller may not see all rows.
+pub(super) fn is_secured(embedded: Embedded) -> bool {
     let table = match embedded {
         Embedded::Memories => c"memories",
         Embedded::Messages => c"messages",

@@ -7,6 +7,7 @@ pub(crate) mod array;
 pub(crate) mod clock;
 pub(crate) mod direct;
 pub(crate) mod documents;
+pub(crate) mod encoding;
 pub(crate) mod executor;
 pub(crate) mod filling;
 mod foreign_keys;
