@@ -170,8 +170,9 @@ pub(super) fn by_words<D: Details>(
         let rows = match by_one {
             Some(Few { order, .. }) => parameters.run_kept(client, sql, order),
             None => {
-                // What is ranked is read as a whole: page by page, whichever index leads to it, unless rows of other tables are looked up.
-                let is_alone = enough.is_none() && conditions.rows.of_row.is_empty();
+                // What is ranked is read as a whole: page by page, whichever index leads to it, unless rows of other tables are
+                // looked up. (Messages of a conversation stand together.)
+                let is_alone = enough.is_none() && question.embedded == Embedded::Memories;
                 let _pages = is_alone.then(|| LocalSettings::set(&[(c"enable_indexscan", c"off")]));
                 parameters.run(client, &sql)
             }
