@@ -7,7 +7,7 @@
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
 use super::places::{self, Key, Lies, Shards};
-use super::{rewrite, secured, ship};
+use super::{rewrite, ship};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
@@ -38,6 +38,8 @@ thread_local! {
     /// The statement that began it, and how deep in the transaction.
     static BEGUN_BY: Cell<*mut pg_sys::QueryDesc> = const { Cell::new(ptr::null_mut()) };
     static DEPTH: Cell<i32> = const { Cell::new(0) };
+    /// Whether the session has been told the workspace that it works in.
+    static ENTERED: Cell<bool> = const { Cell::new(false) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
     static EVERYWHERE: RefCell<Option<(Shards, MadeOf)>> = const { RefCell::new(None) };
     static LIES: RefCell<HashMap<pg_sys::Oid, (Lies, MadeOf)>> = RefCell::default();
@@ -121,6 +123,18 @@ fn leave() {
         rewrite::part_begins(0);
     }
     BEGUN_BY.set(ptr::null_mut());
+    ENTERED.set(false);
+}
+
+/// The session has been told the workspace that it works in, as long as it works in the part.
+pub(crate) fn enter() {
+    ENTERED.set(true);
+}
+
+/// Whether a relation is a shard that a statement of somebody's reads or writes, which Citus has sent here: the session knows
+/// nothing of the workspace that was chosen where the statement comes from.
+pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {
+    super::is_loaded() && !ENTERED.get() && is_of_citus() && whole(relation) != relation
 }
 
 /// Whether Citus opened the session, from another node.
@@ -368,7 +382,6 @@ unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _argumen
     if matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         leave();
         ship::forget();
-        secured::workspace_changes();
     }
 }
 

@@ -220,7 +220,7 @@ unsafe extern "C-unwind" fn finds_call(node: *mut pg_sys::Node, context: *mut c_
     }
 }
 
-pub(super) unsafe extern "C-unwind" fn finds_distributed(
+unsafe extern "C-unwind" fn finds_distributed(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> bool {
