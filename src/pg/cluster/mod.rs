@@ -29,6 +29,9 @@ pub(crate) fn register() {
     let setting =
         unsafe { pg_sys::GetConfigOption(c"citus.shard_count".as_ptr(), true, false) };
     let _ = LOADED.set(!setting.is_null());
+    if !setting.is_null() {
+        part::register();
+    }
 }
 
 /// Whether Citus is loaded.

@@ -8,7 +8,7 @@
 
 // As in `planner`: errors pass through as Postgres raised them, so no value with a destructor is on their way.
 
-use super::{is_loaded, part};
+use super::{is_loaded, part, places};
 use crate::error::{Error, Report};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -155,6 +155,13 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
             if (*query).resultRelation == at + 1 && part::is_everywhere((*entry).relid) {
                 refuse((*entry).relid);
             }
+            let conflict = (*query).onConflict;
+            if (*query).resultRelation == at + 1
+                && !conflict.is_null()
+                && (*conflict).constraint != pg_sys::InvalidOid
+            {
+                (*conflict).constraint = constraint_of((*conflict).constraint, shard);
+            }
             LockRelationOid(shard, (*entry).rellockmode);
             (*entry).relid = shard;
         }
@@ -167,6 +174,20 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
             }
         }
         query_tree_walker_impl(query, Some(visit), found, 0)
+    }
+}
+
+/// What stands for a constraint of a table in a shard.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn constraint_of(
+    constraint: pg_sys::Oid,
+    shard: pg_sys::Oid,
+) -> pg_sys::Oid {
+    // SAFETY: look-ups in the catalog; a name is a C string or null.
+    unsafe {
+        let index = places::index_of(pg_sys::get_constraint_index(constraint), shard);
+        let found = index.map(|index| pg_sys::get_index_constraint(index));
+        found.filter(|found| *found != pg_sys::InvalidOid).unwrap_or(constraint)
     }
 }
 
