@@ -26,8 +26,7 @@ static LOADED: OnceLock<bool> = OnceLock::new();
 /// Looks whether Citus is loaded, which must be the first library of a server; once, when the library is loaded.
 pub(crate) fn register() {
     // SAFETY: a look-up of a setting, which is null where there is none.
-    let setting =
-        unsafe { pg_sys::GetConfigOption(c"citus.shard_count".as_ptr(), true, false) };
+    let setting = unsafe { pg_sys::GetConfigOption(c"citus.shard_count".as_ptr(), true, false) };
     let _ = LOADED.set(!setting.is_null());
     if !setting.is_null() {
         part::register();

@@ -81,7 +81,8 @@ pub(in crate::pg) unsafe fn begin(query: *mut pg_sys::QueryDesc) {
         let entries = (*statement).rtable;
         for at in 0..pg_sys::list_length(entries) {
             let entry = pg_sys::list_nth(entries, at).cast::<pg_sys::RangeTblEntry>();
-            if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION || !looks_like_shard((*entry).relid)
+            if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION
+                || !looks_like_shard((*entry).relid)
             {
                 continue;
             }
@@ -131,8 +132,8 @@ unsafe extern "C-unwind" fn utility(
     // SAFETY: Postgres calls the hook with a statement that it wants run; what was there before runs it. A pointer to it
     // tells this statement from others, and is not read.
     unsafe {
-        let begun = CURRENT.get() == 0
-            && go_to(part_of_copy((*statement).utilityStmt), statement.cast());
+        let begun =
+            CURRENT.get() == 0 && go_to(part_of_copy((*statement).utilityStmt), statement.cast());
         let next = BEFORE_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
         next(statement, text, is_read_only, context, parameters, environment, to, completion);
         if begun {
@@ -267,7 +268,8 @@ unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
         return 0;
     }
     let known = PARTS.with_borrow(|parts| {
-        let holds = |part: &Part| part.shards.by_shard.contains_key(&relation) && part.made_of.is_current();
+        let holds =
+            |part: &Part| part.shards.by_shard.contains_key(&relation) && part.made_of.is_current();
         parts.iter().position(holds)
     });
     if let Some(at) = known {

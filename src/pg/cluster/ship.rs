@@ -255,7 +255,9 @@ unsafe extern "C-unwind" fn finds_call(node: *mut pg_sys::Node, context: *mut c_
             pg_sys::NodeTag::T_Query => {
                 query_tree_walker_impl(node.cast(), Some(finds_call), context, 0)
             }
-            pg_sys::NodeTag::T_FuncExpr if is_sent((*node.cast::<pg_sys::FuncExpr>()).funcid) => true,
+            pg_sys::NodeTag::T_FuncExpr if is_sent((*node.cast::<pg_sys::FuncExpr>()).funcid) => {
+                true
+            }
             pg_sys::NodeTag::T_FuncExpr
                 if is_among((*node.cast::<pg_sys::FuncExpr>()).funcid, &REFUSED) =>
             {
@@ -516,7 +518,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
     unsafe {
         let expression = (*(*call).flinfo).fn_expr.cast::<pg_sys::FuncExpr>();
         let count = (*call).nargs as usize;
-        if expression.is_null() || (*expression).xpr.type_ != pg_sys::NodeTag::T_FuncExpr || count < 3
+        if expression.is_null()
+            || (*expression).xpr.type_ != pg_sys::NodeTag::T_FuncExpr
+            || count < 3
         {
             refuse();
         }
@@ -567,7 +571,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             let before = pg_sys::MemoryContextSwitchTo(outside);
             let given = if is_row {
                 let columns = match result {
-                    pg_sys::RECORDOID => pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns)),
+                    pg_sys::RECORDOID => {
+                        pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns))
+                    }
                     named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
                 };
                 pg_sys::heap_copy_tuple_as_datum(*row, columns)
@@ -673,7 +679,8 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
 fn note(workspace: &str, function: pg_sys::Oid) {
     part::watch();
     // SAFETY: a look-up of a function that exists.
-    let is_volatile = unsafe { pg_sys::func_volatile(function) as u8 == pg_sys::PROVOLATILE_VOLATILE };
+    let is_volatile =
+        unsafe { pg_sys::func_volatile(function) as u8 == pg_sys::PROVOLATILE_VOLATILE };
     if !is_volatile || transaction::is_read_only() {
         return;
     }
