@@ -256,6 +256,23 @@ BEGIN
 END
 $$;
 
+-- Fails where there is no cluster, and on the coordinator unless it may be that.
+CREATE FUNCTION kepler_internal.require_node(may_be_coordinator boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_coordinator boolean;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
+        EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
+    END IF;
+    IF is_coordinator IS NULL OR is_coordinator AND NOT may_be_coordinator THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this is no node that kepler.distribute() sets up',
+            HINT = 'Call kepler.distribute() on the coordinator of the cluster.';
+    END IF;
+END
+$$;
+
 -- On a worker, before tables come from the coordinator: it has all tables of its own, but for these.
 CREATE FUNCTION kepler_internal.prepare_node(shared text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -263,6 +280,7 @@ AS $$
 DECLARE
     name text;
 BEGIN
+    PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     IF to_regclass('kepler.schema_versions') IS NULL THEN
@@ -291,6 +309,7 @@ AS $$
 DECLARE
     libraries text;
 BEGIN
+    PERFORM kepler_internal.require_node(true);
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
     FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
@@ -322,6 +341,7 @@ CREATE FUNCTION kepler_internal.part_keys() RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
     RETURN QUERY EXECUTE
         'SELECT DISTINCT ON (k.shard) k.key FROM (
              SELECT md5(g.n::text) AS key, get_shard_id_for_distribution_column(''kepler.parts'', md5(g.n::text)) AS shard
@@ -348,6 +368,7 @@ DECLARE
     part text;
     is_coordinator boolean;
 BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
     EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
     IF NOT is_coordinator THEN RETURN; END IF;
     FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP

@@ -1358,3 +1358,4 @@ COMMENT ON FUNCTION kepler_internal.maintenance_due_in_parts(text) IS 'Internal:
 COMMENT ON FUNCTION kepler_internal.maintain_step_of_part(text, text, text, integer, text) IS 'Internal: a bounded part of a step of maintain, on the node of its workspace';
 COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Kepler''s tables are distributed';
 COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign keys that empty a column';
+COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails where there is no cluster to set up';
