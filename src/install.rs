@@ -7,7 +7,9 @@ use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
 use crate::access::{grant, level, statistics};
 use crate::error::{Error, Report};
+use crate::pg::cluster::{self, part};
 use crate::pg::encoding::require_utf8;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::whole::Spi;
 use crate::pg::{advisory, relation, role, versions};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -256,6 +258,10 @@ fn run_pending() -> Result<i32, Error> {
         }
         // Functions that the steps call work on tables that are on their way.
         let _installing = versions::Installing::begin();
+        let is_distributed = part::is_distributed();
+        // What is made here is this node's, until it is distributed.
+        let _for_itself = (cluster::is_loaded() && !is_distributed)
+            .then(|| LocalSettings::set(&[(c"citus.enable_ddl_propagation", c"off")]));
         // From here on with the rights of the owner alone, also for a superuser.
         let acting = Owner::of(owner).act();
         let found = match installed {
@@ -280,6 +286,9 @@ fn run_pending() -> Result<i32, Error> {
         drop(acting);
         grant::share_with_monitor(client, Owner::of(owner))?;
         grant::share_anew(client, Owner::of(owner))?;
+        if is_distributed && found < LATEST {
+            client.update("SELECT kepler.distribute()", None, &[])?;
+        }
         warn_of_server(client)?;
         Ok(found)
     })

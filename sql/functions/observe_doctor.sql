@@ -94,6 +94,8 @@ BEGIN
             AND NOT (c.kind IN ('default', 'not null') AND EXISTS (
                 SELECT FROM compared AS a
                 WHERE a.kind = 'column' AND a.table_name = c.table_name AND a.name = c.name AND a.found IS NULL))
+            -- A trigger does what Citus has no foreign keys for.
+            AND NOT (c.kind = 'constraint' AND c.expected LIKE c.found || ' ON DELETE SET NULL (%)' AND kepler_internal.is_distributed())
             AND NOT (c.kind = 'trigger state' AND EXISTS (
                 SELECT FROM compared AS a
                 WHERE a.kind = 'trigger' AND a.table_name = c.table_name AND a.name = c.name))
@@ -246,6 +248,8 @@ BEGIN
         UNION ALL SELECT x.* FROM pg_attribute AS t CROSS JOIN LATERAL aclexplode(t.attacl) AS x
         WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS a
     WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 'p', 'v') AND a.grantee = 0
+        -- A cluster's anchor, which has no rows.
+        AND NOT (c.relname = 'parts' AND kepler_internal.is_distributed())
     GROUP BY c.oid
     UNION ALL
     SELECT 'error', 'public_rights', p.oid::regprocedure::text, 'PUBLIC may execute it.',

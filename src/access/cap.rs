@@ -8,6 +8,7 @@ use super::level::{self, Level, Levels, Made, Rights};
 use super::membership::{self, Standing};
 use super::owner::Owner;
 use crate::error::Error;
+use crate::pg::cluster::part;
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
 use crate::pg::rights::{self, Wanted};
@@ -45,6 +46,9 @@ pub(crate) fn require_in_all(level: Level, what: &'static str) -> Result<(), Acc
 
 fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     let standing = membership::standing(wanted.user);
+    if part::is_of_statement(wanted.relation) {
+        require_one_workspace(&standing, wanted.user)?;
+    }
     let given = || RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)));
     let member = match &*standing {
         Standing::Anywhere => return Ok(()),
@@ -76,6 +80,15 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     })
 }
 
+/// What Citus has sent from another node: which workspace was chosen there is not known here, where policies ask for it.
+fn require_one_workspace(standing: &Standing, user: pg_sys::Oid) -> Result<(), AccessError> {
+    let has_one = match standing {
+        Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
+        Standing::Member(member) => member.everywhere.is_empty() && member.by_workspace.len() == 1,
+    };
+    if has_one { Ok(()) } else { Err(AccessError::ManyWorkspaces { role: role::name(user) }) }
+}
+
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,
 /// and the role may change meanwhile, under an open cursor too.
 fn bind(given: impl Fn() -> Result<Option<Given>, Error>) -> Result<(), Error> {
@@ -87,7 +100,7 @@ fn bind(given: impl Fn() -> Result<Option<Given>, Error>) -> Result<(), Error> {
 
 /// What the levels have on a table of Kepler's, or on one that it made.
 fn rights_on(table: pg_sys::Oid) -> Result<Option<Given>, Error> {
-    let Some((schema, name)) = relation::names(table) else { return Ok(None) };
+    let Some((schema, name)) = relation::names(part::whole(table)) else { return Ok(None) };
     if schema == level::SCHEMA {
         let is_shared = level::is_shared(&name);
         let binds = !is_shared && !level::is_list(&name);
