@@ -240,6 +240,121 @@ BEGIN
     outcome := 'started';
 END
 $function$;
+CREATE FUNCTION kepler.distribute(shard_count integer DEFAULT NULL::integer)
+ RETURNS TABLE(relation regclass, outcome text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    problem record;
+    key record;
+    answer text;
+    missing regclass[];
+    foreign_keys jsonb;
+    triggers jsonb;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_cluster_owner();
+    IF distribute.shard_count NOT BETWEEN 1 AND 64000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "shard_count" must be between 1 and 64000, not %s', distribute.shard_count);
+    END IF;
+    SELECT * INTO problem FROM kepler_internal.distribution_problems() LIMIT 1;
+    IF problem.detail IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, DETAIL = problem.detail, HINT = problem.hint;
+    ELSIF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, HINT = problem.hint;
+    END IF;
+    SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
+    WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
+    IF missing IS NULL THEN
+        RETURN QUERY SELECT t.relation, 'unchanged' FROM kepler_internal.cluster_tables() AS t
+            WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
+        RETURN;
+    END IF;
+    -- Each node gets tables of its own, without those that will be shared. Before anything is locked here.
+    EXECUTE 'SELECT min(r.result) FROM run_command_on_workers($1) AS r WHERE NOT r.success' INTO answer
+    USING format('SELECT kepler_internal.prepare_node(%L)', (SELECT array_agg(m::text) FROM unnest(missing) AS m));
+    IF answer IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'a node could not be prepared', DETAIL = answer;
+    END IF;
+    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
+        set_config('citus.enable_unsafe_triggers', 'on', true),
+        set_config('citus.enable_local_reference_table_foreign_keys', 'off', true),
+        set_config('citus.shard_replication_factor', '1', true),
+        set_config('citus.shard_count', coalesce(distribute.shard_count::text, current_setting('citus.shard_count')), true);
+    SELECT jsonb_agg(jsonb_build_object('relation', k.conrelid::regclass::text, 'name', k.conname,
+        'definition', pg_get_constraintdef(k.oid), 'empties', k.confdeltype = 'n', 'of', k.confrelid::regclass::text))
+    INTO foreign_keys
+    FROM pg_constraint AS k
+    WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY (missing) OR k.confrelid = ANY (missing));
+    FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text) LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', key.relation, key.name);
+    END LOOP;
+    -- What is there already is no news for them.
+    SELECT jsonb_agg(jsonb_build_object('relation', g.tgrelid::regclass::text, 'name', g.tgname, 'fires', g.tgenabled))
+    INTO triggers
+    FROM pg_trigger AS g
+    WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgrelid IN (
+        SELECT p.relid FROM unnest(missing) AS m CROSS JOIN LATERAL pg_partition_tree(m) AS p UNION SELECT unnest(missing));
+    FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', key.relation);
+    END LOOP;
+    IF to_regclass('kepler.parts') IS NULL THEN
+        CREATE TABLE kepler.parts (workspace_id text PRIMARY KEY);
+        COMMENT ON TABLE kepler.parts IS 'Has no rows: a call goes to the node where the rows of its workspace would lie';
+        GRANT SELECT, DELETE ON kepler.parts TO PUBLIC;
+        EXECUTE 'SELECT create_distributed_table(''kepler.parts'', ''workspace_id'', colocate_with => ''none'')';
+    END IF;
+    FOR key IN
+        SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
+        ORDER BY t.lies DESC, t.relation::text
+    LOOP
+        IF key.lies = 'everywhere' THEN
+            EXECUTE 'SELECT create_reference_table($1)' USING key.relation;
+        ELSE
+            EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING key.relation;
+        END IF;
+    END LOOP;
+    FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', key.relation);
+    END LOOP;
+    FOR key IN SELECT * FROM jsonb_to_recordset(triggers) AS t (relation text, name text, fires text) WHERE t.fires <> 'O' LOOP
+        EXECUTE format('ALTER TABLE %s %s TRIGGER %I', key.relation,
+            CASE key.fires WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'DISABLE' END, key.name);
+    END LOOP;
+    FOR key IN
+        SELECT * FROM jsonb_to_recordset(foreign_keys)
+            AS f (relation text, name text, definition text)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name,
+            regexp_replace(key.definition, ' ON DELETE SET NULL \([^)]*\)', ''));
+    END LOOP;
+    FOR key IN
+        SELECT DISTINCT f."of" FROM jsonb_to_recordset(foreign_keys) AS f (empties boolean, "of" text) WHERE f.empties
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER empty_references BEFORE DELETE ON %s
+            FOR EACH ROW EXECUTE FUNCTION kepler_internal.empty_references()', key."of");
+    END LOOP;
+    -- For sessions that begin from now on.
+    EXECUTE 'SELECT min(r.result) FROM run_command_on_all_nodes($1) AS r WHERE NOT r.success' INTO answer
+    USING 'SELECT kepler_internal.set_up_node()';
+    IF answer IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'a node could not be set up', DETAIL = answer;
+    END IF;
+    RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
+        FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.distribute(integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler.distribute(integer) IS 'Distributes Kepler''s tables over the nodes of a Citus cluster, by workspace, in one transaction. Call it on the coordinator; from then on calls for a workspace go to the node where it lies. Called again, it does what is left to do: nothing, or new tables.
+shard_count: into how many parts; NULL: what citus.shard_count says. It is that of the first call.
+Outcomes: distributed, unchanged.
+For a superuser who owns Kepler''s tables: settings of the database are changed on every node.
+Errors: 55000 before install(), without Citus, on another node than the coordinator, and where a node lacks Kepler or has another version; 0A000 where Citus is too old, or a table of somebody else refers to Kepler''s; 22023 for arguments; 42501 for other callers.';
 CREATE FUNCTION kepler.doctor(options jsonb DEFAULT '{}'::jsonb)
  RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
  LANGUAGE plpgsql
@@ -796,6 +911,39 @@ REVOKE EXECUTE ON FUNCTION kepler.pause_enrichment(text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler.pause_enrichment(text,text) IS 'Pauses the enrichment of a type: claims that begin after it is committed return no rows, and next_claim_at returns NULL. What is claimed already can be settled, and its leases extended; a lease that ends is taken back after the pause. Records are queued meanwhile. Returns whether the type was not paused before.
 entity_type: the type of the records.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 if the type has no policy.';
+CREATE FUNCTION kepler.plan_distribution()
+ RETURNS TABLE(what text, relation regclass, action text, reason text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_cluster_owner();
+    RETURN QUERY SELECT 'check', NULL::regclass, 'refuse', p.message || coalesce(': ' || p.detail, '')
+        FROM kepler_internal.distribution_problems() AS p;
+    RETURN QUERY
+        SELECT 'table', t.relation,
+            CASE WHEN t.lies IN ('node', 'coordinator') OR kepler_internal.lies_now(t.relation) = t.lies THEN 'keep'
+                WHEN t.lies = 'everywhere' THEN 'replicate' ELSE 'distribute' END,
+            CASE t.lies
+                WHEN 'everywhere' THEN 'every node has all rows: all workspaces read it'
+                WHEN 'by workspace' THEN 'the rows of a workspace lie on one node'
+                WHEN 'node' THEN 'each node has one of its own'
+                ELSE 'it stays on the coordinator, as the tables that it lists do' END
+        FROM kepler_internal.cluster_tables() AS t ORDER BY t.lies, t.relation::text;
+    RETURN QUERY
+        SELECT 'key', k.conrelid::regclass, 'replace',
+            format('Citus has no ON DELETE SET NULL: a trigger in each part does what %s does', k.conname)
+        FROM pg_constraint AS k JOIN kepler_internal.cluster_tables() AS t ON t.relation = k.conrelid AND t.lies = 'by workspace'
+        WHERE k.contype = 'f' AND k.confdeltype = 'n' ORDER BY k.conname;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.plan_distribution() FROM PUBLIC;
+COMMENT ON FUNCTION kepler.plan_distribution() IS 'Tells what distribute would do on a Citus cluster, and what keeps it from that. Changes nothing.
+what: check (something that must be mended first), table or key. action: refuse, distribute (by workspace), replicate (every node has all rows), keep, or replace (a foreign key by a trigger). reason: why.
+For the owner of Kepler''s tables.
+Errors: 55000 before install(); 42501 for other callers.';
 CREATE FUNCTION kepler.recall_check(space text DEFAULT NULL::text, searched text DEFAULT 'memories'::text, samples integer DEFAULT 100, max_rows integer DEFAULT 10, workspace_id text DEFAULT kepler.current_workspace_id(), min_recall double precision DEFAULT 0.98, OUT searches bigint, OUT recall double precision, OUT shortfalls bigint, OUT p50_ms double precision, OUT p95_ms double precision, OUT exact_p50_ms double precision, OUT exact_p95_ms double precision, OUT search_width integer, OUT proposed_width integer, OUT proposed_recall double precision, OUT proposed_p50_ms double precision)
  RETURNS record
  LANGUAGE c
@@ -1361,6 +1509,91 @@ Errors: 22004 if language is NULL; 42704 if there is no such configuration; 4250
 COMMENT ON FUNCTION kepler.touch_memories(text[],text) IS 'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and under REPEATABLE READ those that others have recorded, extended or deleted since the snapshot; a read-only or SERIALIZABLE transaction records nothing. Returns the number of recorded memories.
 memory_ids: values of kepler.memories.id.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+CREATE FUNCTION kepler.undistribute()
+ RETURNS TABLE(relation regclass, outcome text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    shared regclass[];
+    foreign_keys jsonb;
+    key record;
+    numbered record;
+    column_names text;
+    last bigint;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_cluster_owner();
+    SELECT array_agg(t.relation ORDER BY t.relation::text) INTO shared FROM kepler_internal.cluster_tables() AS t
+    WHERE kepler_internal.lies_now(t.relation) IS NOT NULL;
+    IF shared IS NULL THEN RETURN; END IF;
+    -- Rows that come back are no news for the triggers of their tables.
+    PERFORM set_config('session_replication_role', 'replica', true),
+        set_config('citus.multi_shard_modify_mode', 'sequential', true),
+        set_config('citus.enable_unsafe_triggers', 'on', true),
+        set_config('citus.enable_local_reference_table_foreign_keys', 'off', true);
+    SELECT jsonb_agg(jsonb_build_object('relation', k.conrelid::regclass::text, 'name', k.conname,
+        'definition', pg_get_constraintdef(k.oid) || CASE WHEN e.column_name IS NULL THEN '' ELSE format(' ON DELETE SET NULL (%I)', e.column_name) END))
+    INTO foreign_keys
+    FROM pg_constraint AS k
+    LEFT JOIN kepler_internal.emptied_references() AS e ON e.relation = k.conrelid AND e.name = k.conname
+    WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY (shared) OR k.confrelid = ANY (shared));
+    FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text) LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', key.relation, key.name);
+    END LOOP;
+    DROP TRIGGER IF EXISTS empty_references ON kepler.users;
+    DROP TRIGGER IF EXISTS empty_references ON kepler.entities;
+    -- The rows come back into the table that they were distributed from, with all that it has. What Citus knew of it goes, as it
+    -- does when a table is dropped.
+    FOR key IN
+        SELECT t.relation, n.nspname, c.relname FROM unnest(shared) AS t (relation)
+        JOIN pg_class AS c ON c.oid = t.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LOOP
+        SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO column_names FROM pg_attribute AS a
+        WHERE a.attrelid = key.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+        EXECUTE format('CREATE TEMP TABLE came_back ON COMMIT DROP AS SELECT %s FROM %s', column_names, key.relation);
+        -- Its partitions first.
+        FOR numbered IN
+            SELECT t.relid AS relation, n.nspname, c.relname
+            FROM pg_partition_tree(key.relation) AS t JOIN pg_class AS c ON c.oid = t.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            UNION SELECT key.relation, key.nspname, key.relname
+            ORDER BY 1 DESC
+        LOOP
+            EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, $2, $3)'
+                USING numbered.relation, numbered.nspname, numbered.relname;
+            EXECUTE 'SELECT citus_drop_all_shards($1, $2, $3, drop_shards_metadata_only => false)'
+                USING numbered.relation, numbered.nspname, numbered.relname;
+            EXECUTE 'SELECT master_remove_partition_metadata($1, $2, $3)' USING numbered.relation, numbered.nspname, numbered.relname;
+        END LOOP;
+        EXECUTE format('DELETE FROM %s', key.relation);
+        EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_temp.came_back', key.relation, column_names);
+        DROP TABLE pg_temp.came_back;
+        FOR numbered IN
+            SELECT a.attname, pg_get_serial_sequence(key.relation::text, a.attname) AS sequence
+            FROM pg_attribute AS a WHERE a.attrelid = key.relation AND a.attidentity <> ''
+        LOOP
+            EXECUTE format('SELECT max(%I) FROM %s', numbered.attname, key.relation) INTO last;
+            IF last IS NOT NULL THEN PERFORM setval(numbered.sequence, greatest(last, nextval(numbered.sequence))); END IF;
+        END LOOP;
+    END LOOP;
+    FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text, definition text) LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name, key.definition);
+    END LOOP;
+    -- Triggers that would tell Citus of it do not fire here.
+    EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', ''parts''),
+        citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
+        master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
+    DROP TABLE kepler.parts;
+    PERFORM set_config('session_replication_role', 'origin', true);
+    RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler.undistribute() FROM PUBLIC;
+COMMENT ON FUNCTION kepler.undistribute() IS 'Brings all rows back to the coordinator, into the tables that they were distributed from, in one transaction. Nobody can work with them meanwhile. What the other nodes kept for themselves, the feed and the history of their workspaces, stays there.
+Outcome: undistributed; no rows where nothing is distributed.
+For a superuser who owns Kepler''s tables.
+Errors: 55000 before install(); 42501 for other callers.';
 CREATE FUNCTION kepler.uninstall(with_rows boolean DEFAULT false, options jsonb DEFAULT NULL::jsonb)
  RETURNS TABLE(kind text, object text, outcome text, hint text)
  LANGUAGE c
@@ -1746,6 +1979,70 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.check_caller_token(text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.check_caller_token(text) IS 'Internal: fails with 22023 for a token that could be guessed';
+CREATE FUNCTION kepler_internal.cluster_tables(OUT relation regclass, OUT lies text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT c.oid::regclass, CASE
+        WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
+        -- They note what is done on a node; roles have other numbers on each.
+        WHEN c.relname IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
+            'history_transactions', 'history_shapes', 'history_redactions', 'history_seals') THEN 'node'
+        -- Tables that are made while the cluster works are made on the coordinator.
+        WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
+            'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'
+        ELSE 'by workspace'
+    END
+    FROM pg_class AS c
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname <> 'parts'
+            OR c.relnamespace = to_regnamespace('kepler_data') AND c.relname::text IN (
+                SELECT t.name FROM kepler.embedding_spaces AS s
+                CROSS JOIN LATERAL unnest(ARRAY[s.memory_table_name, s.message_table_name]) AS t (name)))
+        AND c.relowner = (SELECT w.relowner FROM pg_class AS w WHERE w.oid = to_regclass('kepler.workspaces'))
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.cluster_tables() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
+CREATE OR REPLACE FUNCTION kepler_internal.create_embedding_tables(space text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    listed record;
+    relation regclass;
+    table_name constant text := space || '_embeddings';
+    message_table_name constant text := space || '_message_embeddings';
+BEGIN
+    SELECT s.name, s.dimensions, s.metric::text AS metric, s.model INTO listed
+    FROM kepler.embedding_spaces AS s WHERE s.name = space;
+    IF NOT FOUND THEN RETURN; END IF;
+    IF to_regclass(format('kepler_data.%I', table_name)) IS NULL THEN
+        relation := kepler_internal.create_embedding_table(
+            table_name, 'memory_id', 'kepler.memories', listed.dimensions, listed.metric,
+            format('Embeddings of kepler.memories in the space %s, made by %s', listed.name, listed.model));
+        -- Whose they are, and by that the scope of a search.
+        EXECUTE format(
+            'ALTER TABLE %s ADD COLUMN user_id text, ADD COLUMN context_type text NOT NULL', relation);
+        EXECUTE format('CREATE INDEX ON %s (workspace_id, user_id, context_type)', relation);
+        EXECUTE format(
+            'CREATE TRIGGER complete BEFORE INSERT ON %s
+                FOR EACH ROW WHEN (NEW.context_type IS NULL)
+                EXECUTE FUNCTION kepler_internal.complete_embedding()', relation);
+        PERFORM kepler_internal.distribute_table(relation);
+    END IF;
+    IF to_regclass(format('kepler_data.%I', message_table_name)) IS NULL THEN
+        relation := kepler_internal.create_embedding_table(
+            message_table_name, 'message_id', 'kepler.messages', listed.dimensions, listed.metric,
+            format('Embeddings of kepler.messages in the space %s, made by %s', listed.name, listed.model));
+        PERFORM kepler_internal.distribute_table(relation);
+    END IF;
+END
+$function$;
 CREATE FUNCTION kepler_internal.deleted_along(relation oid, max_depth integer)
  RETURNS TABLE(relation oid, joined text, is_endless boolean, depth integer, seen oid[])
  LANGUAGE sql
@@ -1926,6 +2223,96 @@ BEGIN
     RETURN detached;
 END
 $function$;
+CREATE FUNCTION kepler_internal.distribute_table(relation regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
+    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
+        set_config('citus.enable_unsafe_triggers', 'on', true);
+    EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING relation;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.distribute_table(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.distribute_table(regclass) IS 'Internal: gives a new table its place in a cluster';
+CREATE FUNCTION kepler_internal.distribution_problems()
+ RETURNS TABLE(code text, message text, detail text, hint text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    version text;
+    answer text;
+    node record;
+BEGIN
+    SELECT e.extversion INTO version FROM pg_extension AS e WHERE e.extname = 'citus';
+    IF NOT FOUND THEN
+        RETURN QUERY VALUES ('55000', 'Citus is not installed in this database', NULL::text,
+            'Set shared_preload_libraries = ''citus'' on every node, then CREATE EXTENSION citus; and add the nodes.');
+        RETURN;
+    END IF;
+    IF substring(version FROM '^[0-9]+')::integer < 13 THEN
+        RETURN QUERY VALUES ('0A000', format('Citus %s is too old for Kepler', version), NULL::text,
+            'Citus 13 is the first that may be used; 15 is the one that was tried.');
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_class AS c WHERE c.oid = 'kepler.workspaces'::regclass AND c.relowner = current_user::regrole)
+    THEN
+        RETURN QUERY SELECT '42501', 'only the owner of Kepler''s tables can distribute them', NULL::text,
+            format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class AS c WHERE c.oid = 'kepler.workspaces'::regclass));
+    ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = current_user AND r.rolsuper) THEN
+        RETURN QUERY VALUES ('42501', 'only a superuser can distribute Kepler''s tables',
+            'Settings of the database are changed on every node.', 'Call it as a superuser who owns the tables.');
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN QUERY SELECT '55000', 'Kepler''s tables cannot be distributed in a transaction with an older snapshot', NULL::text,
+            'Use the isolation level READ COMMITTED.';
+    END IF;
+    EXECUTE 'SELECT min(l.groupid)::text FROM pg_catalog.pg_dist_local_group AS l' INTO answer;
+    IF answer <> '0' THEN
+        RETURN QUERY VALUES ('55000', 'this node is not the coordinator', NULL::text, 'Connect to the coordinator of the cluster.');
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT count(*) FILTER (WHERE n.groupid = 0)::text FROM pg_catalog.pg_dist_node AS n' INTO answer;
+    IF answer = '0' THEN
+        RETURN QUERY VALUES ('55000', 'the coordinator is not a node of its cluster',
+            'Tables of which every node has all rows lie on the coordinator too.', 'SELECT citus_set_coordinator_host(''…'');');
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT count(*) FILTER (WHERE n.isactive AND n.shouldhaveshards)::text FROM pg_catalog.pg_dist_node AS n' INTO answer;
+    IF answer = '0' THEN
+        RETURN QUERY VALUES ('55000', 'no node of the cluster takes shards', NULL::text, 'SELECT citus_add_node(''…'', 5432);');
+        RETURN;
+    END IF;
+    FOR node IN EXECUTE
+        'SELECT n.nodename || '':'' || n.nodeport AS name, r.success, r.result
+         FROM run_command_on_all_nodes(''SELECT kepler.version()'') AS r
+         JOIN pg_catalog.pg_dist_node AS n USING (nodeid) ORDER BY n.nodeid'
+    LOOP
+        IF NOT node.success THEN
+            RETURN QUERY SELECT '55000', format('Kepler does not work on node %s', node.name), node.result,
+                'Install its files there, then CREATE EXTENSION kepler CASCADE; in this database of the node.';
+        ELSIF node.result <> kepler.version() THEN
+            RETURN QUERY SELECT '55000', format('node %s has another version of Kepler', node.name),
+                format('It has %s, and this one has %s.', node.result, kepler.version()),
+                'Install the same files on every node, then ALTER EXTENSION kepler UPDATE; there.';
+        END IF;
+    END LOOP;
+    SELECT string_agg(format('%s of %s', k.conname, k.conrelid::regclass), ', ' ORDER BY k.conname) INTO answer
+    FROM pg_constraint AS k
+    JOIN kepler_internal.cluster_tables() AS t ON t.relation = k.confrelid AND t.lies = 'by workspace'
+    WHERE k.contype = 'f' AND k.conrelid NOT IN (SELECT o.relation FROM kepler_internal.cluster_tables() AS o)
+        AND k.conparentid = 0 AND kepler_internal.lies_now(k.confrelid) IS NULL;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '0A000', 'tables outside of Kepler refer to what would be distributed',
+            format('The foreign keys are: %s.', answer), 'Drop them; a table that is on one node cannot refer to rows on many.';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.distribution_problems() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.distribution_problems() IS 'Internal: what keeps the tables from being distributed';
 CREATE FUNCTION kepler_internal.doctor_access()
  RETURNS TABLE(severity text, check_name text, object_name text, message text, statement text, hint text)
  LANGUAGE plpgsql
@@ -1960,6 +2347,8 @@ BEGIN
         UNION ALL SELECT x.* FROM pg_attribute AS t CROSS JOIN LATERAL aclexplode(t.attacl) AS x
         WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS a
     WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 'p', 'v') AND a.grantee = 0
+        -- A cluster's anchor, which has no rows.
+        AND NOT (c.relname = 'parts' AND kepler_internal.is_distributed())
     GROUP BY c.oid
     UNION ALL
     SELECT 'error', 'public_rights', p.oid::regprocedure::text, 'PUBLIC may execute it.',
@@ -2146,6 +2535,8 @@ BEGIN
             AND NOT (c.kind IN ('default', 'not null') AND EXISTS (
                 SELECT FROM compared AS a
                 WHERE a.kind = 'column' AND a.table_name = c.table_name AND a.name = c.name AND a.found IS NULL))
+            -- A trigger does what Citus has no foreign keys for.
+            AND NOT (c.kind = 'constraint' AND c.expected LIKE c.found || ' ON DELETE SET NULL (%)' AND kepler_internal.is_distributed())
             AND NOT (c.kind = 'trigger state' AND EXISTS (
                 SELECT FROM compared AS a
                 WHERE a.kind = 'trigger' AND a.table_name = c.table_name AND a.name = c.name))
@@ -2463,6 +2854,30 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.drop_workflow_versions() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.drop_workflow_versions() IS 'Trigger: deletes the versions of deleted workflows that have no runs';
+CREATE FUNCTION kepler_internal.emptied_references(OUT relation regclass, OUT name text, OUT column_name text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT r.relation::regclass, r.name, r.column_name FROM (VALUES
+        ('kepler.connections', 'connections_user_fkey', 'user_id'),
+        ('kepler.execution_questions', 'execution_questions_answered_by_fkey', 'answered_by'),
+        ('kepler.execution_questions', 'execution_questions_user_fkey', 'user_id'),
+        ('kepler.executions', 'executions_user_fkey', 'user_id'),
+        ('kepler.messages', 'messages_user_fkey', 'user_id'),
+        ('kepler.records', 'records_entity_fkey', 'entity_id'),
+        ('kepler.workflows', 'workflows_user_fkey', 'user_id')) AS r (relation, name, column_name)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.emptied_references() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign keys that empty a column';
+CREATE FUNCTION kepler_internal.empty_references()
+ RETURNS trigger
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'empty_references_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.empty_references() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.empty_references() IS 'Trigger: empties the columns that refer to a row that is deleted, where Citus has no foreign key for that';
 CREATE FUNCTION kepler_internal.end_maintenance(step text, workspace_id text, object text, outcome text, rows bigint, seconds double precision, error_code text, error text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -2526,6 +2941,13 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.end_maintenance_run(timestamp with time zone,text[],text[],boolean[],bigint[],double precision[],double precision[],text[],text[]) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.end_maintenance_run(timestamp with time zone,text[],text[],boolean[],bigint[],double precision[],double precision[],text[],text[]) IS 'Internal: notes how a run of maintain ended for each step';
+CREATE FUNCTION kepler_internal.enter_part(workspace_id text, settings text[])
+ RETURNS text
+ LANGUAGE c
+ STRICT
+AS 'MODULE_PATHNAME', 'enter_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.enter_part(text,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.enter_part(text,text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 CREATE FUNCTION kepler_internal.execution_report(workflow_id text, started_from timestamp with time zone, started_before timestamp with time zone, workspace_id text)
  RETURNS TABLE(found_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint, failed bigint, abandoned bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone, waiting bigint, cancelled bigint)
  LANGUAGE plpgsql
@@ -2766,6 +3188,8 @@ DECLARE
     steps text[] := '{}';
     more_workspaces text[];
     more_objects text[];
+    is_distributed constant boolean := kepler_internal.is_distributed();
+    in_parts boolean;
 BEGIN
     FOR known IN
         SELECT s.step, s.is_creation, s.drains FROM kepler_internal.maintenance_steps() AS s
@@ -2778,9 +3202,17 @@ BEGIN
         error_code := NULL;
         error := NULL;
         began := clock_timestamp();
+        in_parts := is_distributed AND known.step IN ('reap_leases', 'abandon_executions', 'abandon_syncs', 'queue_backlog',
+            'drop_backlog', 'expire_memories');
         BEGIN
             SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
-            INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due(known.step) AS d;
+            INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due(known.step) AS d
+            WHERE NOT in_parts;
+            -- Of workspaces on other nodes their parts know.
+            IF in_parts THEN
+                SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
+                INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_in_parts(known.step) AS d;
+            END IF;
             workspaces := workspaces || more_workspaces;
             objects := objects || more_objects;
             steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
@@ -3220,6 +3652,18 @@ BEGIN
     END IF;
 END
 $function$;
+CREATE FUNCTION kepler_internal.is_distributed()
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN coalesce(kepler_internal.lies_now(to_regclass('kepler.parts')) IS NOT NULL, false);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.is_distributed() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Kepler''s tables are distributed';
 CREATE FUNCTION kepler_internal.is_undercut(keep interval, floor interval)
  RETURNS boolean
  LANGUAGE sql
@@ -3330,6 +3774,23 @@ VALUES
     ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $function$;
+CREATE FUNCTION kepler_internal.lies_now(relation regclass)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    lies text;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN RETURN NULL; END IF;
+    EXECUTE 'SELECT CASE p.partmethod WHEN ''h'' THEN ''by workspace'' WHEN ''n'' THEN ''everywhere'' END
+             FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1' INTO lies USING relation;
+    RETURN lies;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.lies_now(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table lies, as Citus knows it';
 CREATE OR REPLACE FUNCTION kepler_internal.lock_relations(relations regclass[], modes text[], lock_timeout_ms integer, max_attempts integer)
  RETURNS void
  LANGUAGE plpgsql
@@ -3560,6 +4021,18 @@ CREATE FUNCTION kepler_internal.maintain_step(budget interval, is_first boolean)
 AS 'MODULE_PATHNAME', 'maintain_step_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.maintain_step(interval,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.maintain_step(interval,boolean) IS 'Internal: the next part of maintain, a transaction; gives whether there is another';
+CREATE FUNCTION kepler_internal.maintain_step_of_part(step text, workspace_id text, object text, max_rows integer, INOUT place text, OUT done bigint)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    SELECT p.place, p.done INTO maintain_step_of_part.place, maintain_step_of_part.done
+    FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, maintain_step_of_part.place) AS p;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintain_step_of_part(text,text,text,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintain_step_of_part(text,text,text,integer,text) IS 'Internal: a bounded part of a step of maintain, on the node of its workspace';
 CREATE FUNCTION kepler_internal.maintenance_due(step text, OUT workspace_id text, OUT object text)
  RETURNS SETOF record
  LANGUAGE plpgsql
@@ -3678,6 +4151,38 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_due(text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.maintenance_due(text) IS 'Internal: what a step of maintain finds to do';
+CREATE FUNCTION kepler_internal.maintenance_due_in_parts(step text, OUT workspace_id text, OUT object text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    part text;
+    is_coordinator boolean;
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
+    EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
+    IF NOT is_coordinator THEN RETURN; END IF;
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        RETURN QUERY SELECT d.due_workspace, d.object
+            FROM kepler_internal.maintenance_due_of_part(maintenance_due_in_parts.step, part) AS d;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_due_in_parts(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintenance_due_in_parts(text) IS 'Internal: the same in all parts';
+CREATE FUNCTION kepler_internal.maintenance_due_of_part(step text, workspace_id text, OUT due_workspace text, OUT object text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN QUERY SELECT d.workspace_id, d.object FROM kepler_internal.maintenance_due(maintenance_due_of_part.step) AS d;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_due_of_part(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintenance_due_of_part(text,text) IS 'Internal: what a step of maintain finds to do in a part of a cluster';
 CREATE FUNCTION kepler_internal.maintenance_pause(failures integer)
  RETURNS interval
  LANGUAGE sql
@@ -3917,6 +4422,23 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.open_retention(timestamp with time zone) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.open_retention(timestamp with time zone) IS 'Internal: the next policies of run_retention';
+CREATE FUNCTION kepler_internal.part_keys()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
+    RETURN QUERY EXECUTE
+        'SELECT DISTINCT ON (k.shard) k.key FROM (
+             SELECT md5(g.n::text) AS key, get_shard_id_for_distribution_column(''kepler.parts'', md5(g.n::text)) AS shard
+             FROM generate_series(1, 16 * (SELECT count(*) FROM pg_dist_shard AS s WHERE s.logicalrelid = ''kepler.parts''::regclass)) AS g (n)
+         ) AS k ORDER BY k.shard, k.key';
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.part_keys() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.part_keys() IS 'Internal: an id for each part of a cluster, as a workspace there may have';
 CREATE FUNCTION kepler_internal.plan_uninstall(owner oid, caller oid, names text[], OUT kind text, OUT object text, OUT relation regclass, OUT outcome text, OUT hint text, OUT drop_command text)
  RETURNS SETOF record
  LANGUAGE sql
@@ -4028,6 +4550,37 @@ SELECT f.kind, f.object, f.relation, f.outcome, f.hint, f.drop_command FROM foun
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.plan_uninstall(oid,oid,text[]) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.plan_uninstall(oid,oid,text[]) IS 'Internal: what uninstall drops, what blocks it, and what stays';
+CREATE FUNCTION kepler_internal.prepare_node(shared text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    name text;
+BEGIN
+    PERFORM kepler_internal.require_node(false);
+    -- What is done here is this node's alone.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    IF to_regclass('kepler.schema_versions') IS NULL THEN
+        -- Views that came along when the coordinator made its own.
+        FOR name IN
+            SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v'
+        LOOP
+            EXECUTE format('DROP VIEW %s CASCADE', name);
+        END LOOP;
+        PERFORM kepler.install();
+    END IF;
+    FOREACH name IN ARRAY shared LOOP
+        IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
+            EXECUTE format('DROP TABLE %s CASCADE', name);
+        END IF;
+    END LOOP;
+    -- Who works here was sent here, and sees what policies show.
+    GRANT SELECT ON kepler.feed, kepler.feed_default, kepler.feed_dropped, kepler.feed_epochs, kepler.schema_versions TO PUBLIC;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.prepare_node(text[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.prepare_node(text[]) IS 'Internal: gives a node the tables that it has for itself';
 CREATE FUNCTION kepler_internal.queued_types(OUT workspace_id text, OUT entity_type text)
  RETURNS SETOF record
  LANGUAGE sql
@@ -4245,6 +4798,13 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) IS 'Internal: ends leases that hold nothing, and where to go on; NULL when all were looked at';
+CREATE FUNCTION kepler_internal.require_cluster_owner()
+ RETURNS void
+ LANGUAGE c
+ STRICT
+AS 'MODULE_PATHNAME', 'require_cluster_owner_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.require_cluster_owner() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.require_cluster_owner() IS 'Internal: fails unless the caller has the rights of the owner of Kepler''s tables';
 CREATE FUNCTION kepler_internal.require_language(language text)
  RETURNS void
  LANGUAGE c
@@ -4271,6 +4831,26 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.require_monitor() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.require_monitor() IS 'Internal: fails unless the caller may look at all workspaces';
+CREATE FUNCTION kepler_internal.require_node(may_be_coordinator boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    is_coordinator boolean;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
+        EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
+    END IF;
+    IF is_coordinator IS NULL OR is_coordinator AND NOT may_be_coordinator THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this is no node that kepler.distribute() sets up',
+            HINT = 'Call kepler.distribute() on the coordinator of the cluster.';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.require_node(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails where there is no cluster to set up';
 CREATE FUNCTION kepler_internal.require_retriable(execution_id text, workflow_id text, workspace_id text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4449,6 +5029,36 @@ CREATE FUNCTION kepler_internal.server_warning(version integer)
 AS 'MODULE_PATHNAME', 'server_warning_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.server_warning(integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.server_warning(integer) IS 'Internal: what is wrong with a version of Postgres, a server_version_num';
+CREATE FUNCTION kepler_internal.set_up_node()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    libraries text;
+BEGIN
+    PERFORM kepler_internal.require_node(true);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
+    FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
+    WHERE d.setdatabase = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()) AND d.setrole = 0
+        AND s.setting LIKE 'session_preload_libraries=%';
+    IF libraries !~ '\mkepler\M' THEN
+        EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
+            (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ')
+             FROM unnest(array_remove(string_to_array(libraries, ','), '') || 'kepler'::text) AS l (name)));
+    END IF;
+    EXECUTE format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database());
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.set_up_node() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.set_up_node() IS 'Internal: sets what sessions of a node need';
+CREATE FUNCTION kepler_internal.ship(function anyelement, VARIADIC arguments "any")
+ RETURNS anyelement
+ LANGUAGE c
+AS 'MODULE_PATHNAME', 'kepler_ship';
+REVOKE EXECUTE ON FUNCTION kepler_internal.ship(anyelement,"any") FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.ship(anyelement,"any") IS 'Internal: sends a call to the node of its workspace; the planner puts it in the place of the call';
 CREATE FUNCTION kepler_internal.tidy_syncs(workspace_id text, max_rows integer)
  RETURNS bigint
  LANGUAGE c
@@ -4467,8 +5077,15 @@ AS $function$
 DECLARE
     before constant text := place;
 BEGIN
-    SELECT p.place, p.done INTO place, done
-    FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;
+    IF kepler_internal.is_distributed() AND step IN ('reap_leases', 'abandon_executions', 'abandon_syncs', 'queue_backlog',
+        'drop_backlog', 'expire_memories')
+    THEN
+        SELECT p.place, p.done INTO place, done
+        FROM kepler_internal.maintain_step_of_part(step, workspace_id, object, max_rows, place) AS p;
+    ELSE
+        SELECT p.place, p.done INTO place, done
+        FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;
+    END IF;
     -- Whether there is more, where that is known without another part.
     is_over := CASE
         WHEN done = 0 THEN true
