@@ -36,7 +36,10 @@ pub(crate) fn run_elsewhere(client: &mut SpiClient<'_>, sql: &str) -> Result<(),
             "SELECT CASE WHEN (SELECT min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l) = 0 THEN (
                  SELECT min(r.result) FROM pg_catalog.run_command_on_workers($1) AS r WHERE NOT r.success) END",
             None,
-            &[format!("SELECT pg_catalog.set_config('lock_timeout', '10s', true), ({sql})").into()],
+            &[format!(
+                "SELECT ({sql}) FROM (SELECT pg_catalog.set_config('lock_timeout', '10s', true) OFFSET 0) AS t"
+            )
+            .into()],
         )?
         .first()
         .get_one::<String>()?;
