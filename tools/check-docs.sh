@@ -29,14 +29,14 @@ for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md exa
   done < <(grep -o '](\([^)]*\))' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\?:' || true)
 done
 
-# is_run TEST: it is one of those that tools/test-postgres.sh runs.
+# is_run TEST: it is one of those that tools/test-postgres.sh runs, or tests/citus/run.sh.
 is_run() {
   local name
   name=$(basename "${1%.*}")
   case $1 in
     tests/pg_regress/sql/*.sql) [[ -f tests/pg_regress/expected/$name.out ]] ;;
     tests/isolation/specs/*.spec) [[ -f tests/isolation/expected/$name.out ]] ;;
-    tests/reliability/*.sh | tests/systems/*.sh) ;;
+    tests/reliability/*.sh | tests/systems/*.sh | tests/citus/*.sh) ;;
     *) return 1 ;;
   esac
 }
