@@ -15,7 +15,7 @@ for role in reader writer both; do
   on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS kepler_calls_$role"
 done
 cluster_database kepler_citus_here install
-for role in reader writer both; do on_node "$COORDINATOR" -d kepler_citus_here -c "CREATE ROLE kepler_calls_$role"; done
+for role in reader writer both; do on_node "$COORDINATOR" -d kepler_citus_here -c "CREATE ROLE kepler_calls_$role LOGIN"; done
 cluster_database kepler_citus_there install distribute
 for name in here there; do
   "$PG_BIN/psql" -X -a -q -P null='(null)' -d "kepler_citus_$name" -f "$ROOT/tests/citus/calls.sql" >"$work/$name" 2>&1 </dev/null || true

@@ -15,5 +15,5 @@ for role in nobody reader writer worker admin; do
   on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS access_$role"
 done
 cluster_database "$database" install distribute
-for role in nobody reader writer worker admin; do on_node "$COORDINATOR" -d "$database" -c "CREATE ROLE access_$role"; done
+for role in nobody reader writer worker admin; do on_node "$COORDINATOR" -d "$database" -c "CREATE ROLE access_$role LOGIN"; done
 PYTHONPATH="$ROOT/tools" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/tests/citus/functions.py" "$database" "$suite"

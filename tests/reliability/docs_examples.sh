@@ -57,7 +57,7 @@ complain() {
 for file in README.md docs/guide.md docs/entry-tables.md docs/enrichment.md docs/workflows.md docs/documents.md \
   docs/memory.md docs/retrieval.md docs/conversations.md docs/agents.md docs/sync.md docs/connectors.md docs/feed.md docs/history.md docs/change-data-capture.md \
   docs/prisma.md docs/blueprints.md docs/workspaces.md docs/operations.md docs/maintenance.md docs/retention.md \
-  docs/monitoring.md; do
+  docs/monitoring.md docs/citus.md; do
   [[ -z ${PAGES:-} || " $PAGES " == *" $file "* ]] || continue
   fresh_database created
   cut_blocks "$file"
