@@ -20,7 +20,7 @@
 //! 10. `being_deleted`, `install`, `observe`, `words`: workspaces on their way out; making the tables, and how they were made; words of
 //!     texts for search.
 //! 11. `uninstall`, `workspace`: taking the tables away; the workspace that a call works in.
-//! 12. `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
+//! 12. `cluster`, `enrichment`, `execution_steps`, `feed`, `fill`, `guards`, `json_update`, `memory`, `structure`, `upkeep`: features,
 //!     which do not use each other.
 //! 13. `history`, `prisma`, `record`, `retention`: what tracked rows were, told as `feed` tells of them; schemas of Prisma;
 //!     upserts, which also fill the queue of `enrichment`; deleting what is old, by the filters of `memory`.
@@ -34,6 +34,7 @@ mod answer;
 mod arguments;
 mod batch;
 mod being_deleted;
+mod cluster;
 mod enrichment;
 mod error;
 mod execution_steps;
@@ -87,6 +88,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::memory::register();
     pg::hidden::register();
     settings::register();
+    pg::cluster::register();
     install::register();
     pg::large::register();
     pg::planner::register();
@@ -96,6 +98,7 @@ pub extern "C-unwind" fn _PG_init() {
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
+extension_sql_file!("../sql/functions/cluster.sql", name = "cluster");
 extension_sql_file!("../sql/functions/workspaces.sql", name = "workspaces");
 extension_sql_file!(
     "../sql/functions/records.sql",

@@ -1328,3 +1328,33 @@ COMMENT ON FUNCTION kepler_internal.workspaces_with_sync_notes() IS 'Internal: w
 COMMENT ON FUNCTION kepler_internal.advise_indexes() IS 'Internal: notes what index_advice proposes';
 COMMENT ON FUNCTION kepler_internal.reap_leases(text, text, integer) IS 'Internal: takes back what expired leases of a type hold';
 COMMENT ON FUNCTION kepler_internal.tidy_syncs(text, integer) IS 'Internal: ends silent sync runs of a workspace, and deletes what ended ones have noted';
+
+COMMENT ON FUNCTION kepler.plan_distribution() IS
+'Tells what distribute would do on a Citus cluster, and what keeps it from that. Changes nothing.
+what: check (something that must be mended first), table or key. action: refuse, distribute (by workspace), replicate (every node has all rows), keep, or replace (a foreign key by a trigger). reason: why.
+For the owner of Kepler''s tables.
+Errors: 55000 before install(); 42501 for other callers.';
+COMMENT ON FUNCTION kepler.distribute(integer) IS
+'Distributes Kepler''s tables over the nodes of a Citus cluster, by workspace, in one transaction. Call it on the coordinator; from then on calls for a workspace go to the node where it lies. Called again, it does what is left to do: nothing, or new tables.
+shard_count: into how many parts; NULL: what citus.shard_count says. It is that of the first call.
+Outcomes: distributed, unchanged.
+For a superuser who owns Kepler''s tables: settings of the database are changed on every node.
+Errors: 55000 before install(), without Citus, on another node than the coordinator, and where a node lacks Kepler or has another version; 0A000 where Citus is too old, or a table of somebody else refers to Kepler''s; 22023 for arguments; 42501 for other callers.';
+COMMENT ON FUNCTION kepler.undistribute() IS
+'Brings all rows back to the coordinator, into the tables that they were distributed from, in one transaction. Nobody can work with them meanwhile. What the other nodes kept for themselves, the feed and the history of their workspaces, stays there.
+Outcome: undistributed; no rows where nothing is distributed.
+For a superuser who owns Kepler''s tables.
+Errors: 55000 before install(); 42501 for other callers.';
+COMMENT ON FUNCTION kepler_internal.ship(anyelement, "any") IS 'Internal: sends a call to the node of its workspace; the planner puts it in the place of the call';
+COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
+COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table lies, as Citus knows it';
+COMMENT ON FUNCTION kepler_internal.distribution_problems() IS 'Internal: what keeps the tables from being distributed';
+COMMENT ON FUNCTION kepler_internal.prepare_node(text[]) IS 'Internal: gives a node the tables that it has for itself';
+COMMENT ON FUNCTION kepler_internal.set_up_node() IS 'Internal: sets what sessions of a node need';
+COMMENT ON FUNCTION kepler_internal.distribute_table(regclass) IS 'Internal: gives a new table its place in a cluster';
+COMMENT ON FUNCTION kepler_internal.part_keys() IS 'Internal: an id for each part of a cluster, as a workspace there may have';
+COMMENT ON FUNCTION kepler_internal.maintenance_due_of_part(text, text) IS 'Internal: what a step of maintain finds to do in a part of a cluster';
+COMMENT ON FUNCTION kepler_internal.maintenance_due_in_parts(text) IS 'Internal: the same in all parts';
+COMMENT ON FUNCTION kepler_internal.maintain_step_of_part(text, text, text, integer, text) IS 'Internal: a bounded part of a step of maintain, on the node of its workspace';
+COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Kepler''s tables are distributed';
+COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign keys that empty a column';

@@ -207,11 +207,13 @@ BEGIN
             'CREATE TRIGGER complete BEFORE INSERT ON %s
                 FOR EACH ROW WHEN (NEW.context_type IS NULL)
                 EXECUTE FUNCTION kepler_internal.complete_embedding()', relation);
+        PERFORM kepler_internal.distribute_table(relation);
     END IF;
     IF to_regclass(format('kepler_data.%I', message_table_name)) IS NULL THEN
-        PERFORM kepler_internal.create_embedding_table(
+        relation := kepler_internal.create_embedding_table(
             message_table_name, 'message_id', 'kepler.messages', listed.dimensions, listed.metric,
             format('Embeddings of kepler.messages in the space %s, made by %s', listed.name, listed.model));
+        PERFORM kepler_internal.distribute_table(relation);
     END IF;
 END
 $$;

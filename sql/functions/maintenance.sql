@@ -284,6 +284,8 @@ DECLARE
     steps text[] := '{}';
     more_workspaces text[];
     more_objects text[];
+    is_distributed constant boolean := kepler_internal.is_distributed();
+    in_parts boolean;
 BEGIN
     FOR known IN
         SELECT s.step, s.is_creation, s.drains FROM kepler_internal.maintenance_steps() AS s
@@ -296,9 +298,17 @@ BEGIN
         error_code := NULL;
         error := NULL;
         began := clock_timestamp();
+        in_parts := is_distributed AND known.step IN ('reap_leases', 'abandon_executions', 'abandon_syncs', 'queue_backlog',
+            'drop_backlog', 'expire_memories');
         BEGIN
             SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
-            INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due(known.step) AS d;
+            INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due(known.step) AS d
+            WHERE NOT in_parts;
+            -- Of workspaces on other nodes their parts know.
+            IF in_parts THEN
+                SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
+                INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_in_parts(known.step) AS d;
+            END IF;
             workspaces := workspaces || more_workspaces;
             objects := objects || more_objects;
             steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
@@ -500,8 +510,15 @@ AS $$
 DECLARE
     before constant text := place;
 BEGIN
-    SELECT p.place, p.done INTO place, done
-    FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;
+    IF kepler_internal.is_distributed() AND step IN ('reap_leases', 'abandon_executions', 'abandon_syncs', 'queue_backlog',
+        'drop_backlog', 'expire_memories')
+    THEN
+        SELECT p.place, p.done INTO place, done
+        FROM kepler_internal.maintain_step_of_part(step, workspace_id, object, max_rows, place) AS p;
+    ELSE
+        SELECT p.place, p.done INTO place, done
+        FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;
+    END IF;
     -- Whether there is more, where that is known without another part.
     is_over := CASE
         WHEN done = 0 THEN true

@@ -8,6 +8,7 @@ use super::level::{self, Level, Levels, Made, Rights};
 use super::membership::{self, Standing};
 use super::owner::Owner;
 use crate::error::Error;
+use crate::pg::cluster::part;
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
 use crate::pg::rights::{self, Wanted};
@@ -87,7 +88,7 @@ fn bind(given: impl Fn() -> Result<Option<Given>, Error>) -> Result<(), Error> {
 
 /// What the levels have on a table of Kepler's, or on one that it made.
 fn rights_on(table: pg_sys::Oid) -> Result<Option<Given>, Error> {
-    let Some((schema, name)) = relation::names(table) else { return Ok(None) };
+    let Some((schema, name)) = relation::names(part::whole(table)) else { return Ok(None) };
     if schema == level::SCHEMA {
         let is_shared = level::is_shared(&name);
         let binds = !is_shared && !level::is_list(&name);

@@ -8,8 +8,9 @@ use super::of_blueprint::blueprint_tables;
 use super::owner::{ACCESS_LEVELS, Owner};
 use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
-use crate::ident::{qualified, quote};
+use crate::ident::{qualified, quote, quote_literal};
 use crate::installed::require_tables;
+use crate::pg::cluster::nodes;
 use crate::pg::role::{self, ActAs};
 use crate::pg::whole::Spi;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -53,6 +54,8 @@ fn grant_access(
     })?;
     let workspace = workspace_id.map(|id| name("workspace_id", Some(id))).transpose()?;
     Spi::connect_mut(|client| -> Result<(), Error> {
+        nodes::run_elsewhere(client, &call("grant_access", role, Some(level.name()), workspace.as_deref()))?;
+        let _for_itself = nodes::for_itself(client)?;
         owner.require_own_code(client, ACCESS_LEVELS)?;
         {
             let _owner = owner.act();
@@ -86,6 +89,8 @@ fn revoke_access(
     let (owner, role) = checked(role)?;
     let workspace = workspace_id.map(|id| name("workspace_id", Some(id))).transpose()?;
     Ok(Spi::connect_mut(|client| -> Result<bool, Error> {
+        nodes::run_elsewhere(client, &call("revoke_access", role, None, workspace.as_deref()))?;
+        let _for_itself = nodes::for_itself(client)?;
         owner.require_own_code(client, ACCESS_LEVELS)?;
         let taken = {
             let _owner = owner.act();
@@ -98,6 +103,16 @@ fn revoke_access(
         }
         Ok(taken)
     })?)
+}
+
+/// The same call, for the other nodes of a cluster, on each of which a role has its rights.
+fn call(function: &str, role: pg_sys::Oid, level: Option<&str>, workspace: Option<&str>) -> String {
+    let role = quote_literal(&quote(&role::name(role)));
+    let level = level.map(|level| format!(", {}", quote_literal(level))).unwrap_or_default();
+    let workspace = workspace
+        .map(|id| format!(", workspace_id => {}", quote_literal(id)))
+        .unwrap_or_default();
+    format!("SELECT kepler.{function}({role}::pg_catalog.regrole{level}{workspace})")
 }
 
 /// The owner, whose rights the caller must have, and another role.

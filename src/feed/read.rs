@@ -51,7 +51,7 @@ thread_local! {
                WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
                    AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
                    AND d.refobjid = 'kepler_internal.tell_feed()'::pg_catalog.regprocedure
-               ORDER BY c.relispartition, c.oid LIMIT 1), t.name)
+               ORDER BY c.relispartition, c.relname ~ '_[0-9]+$', c.oid LIMIT 1), t.name)
           FROM kepler.tracked_tables AS t",
         &[],
     ) };

@@ -4,6 +4,7 @@
 //! frames, and goes to where it was going. pgrx's wrappers, which catch errors and raise others in their
 //! place, are not used for the same reason.
 
+use super::cluster::{self, part};
 use super::{foreign_keys, role};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -23,9 +24,11 @@ type Hint = fn(&Refused<'_>) -> Option<CString>;
 
 static HINT: OnceLock<Hint> = OnceLock::new();
 static BEFORE: OnceLock<pg_sys::ExecutorStart_hook_type> = OnceLock::new();
+static BEFORE_END: OnceLock<pg_sys::ExecutorEnd_hook_type> = OnceLock::new();
 
 unsafe extern "C-unwind" {
     fn standard_ExecutorStart(query: *mut pg_sys::QueryDesc, flags: c_int);
+    fn standard_ExecutorEnd(query: *mut pg_sys::QueryDesc);
     fn geterrcode() -> c_int;
     fn errhint(format: *const c_char, ...) -> c_int;
     fn get_rel_namespace(relation: pg_sys::Oid) -> pg_sys::Oid;
@@ -49,6 +52,9 @@ pub(crate) fn on_missing_right(hint: Hint) {
         if HINT.set(hint).is_ok() && BEFORE.set(pg_sys::ExecutorStart_hook).is_ok() {
             pg_sys::ExecutorStart_hook = Some(start);
         }
+        if cluster::is_loaded() && BEFORE_END.set(pg_sys::ExecutorEnd_hook).is_ok() {
+            pg_sys::ExecutorEnd_hook = Some(end);
+        }
     }
 }
 
@@ -56,6 +62,7 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: c_int) {
     // SAFETY: the context lies in this frame as long as it is linked: it is unlinked below, or by
     // whoever catches an error, before its own code goes on.
     unsafe {
+        part::begin(query);
         let mut context = pg_sys::ErrorContextCallback {
             previous: pg_sys::error_context_stack,
             callback: Some(refused),
@@ -68,6 +75,18 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: c_int) {
         }
         pg_sys::error_context_stack = context.previous;
         foreign_keys::started(query);
+    }
+}
+
+/// Only where a cluster may be.
+unsafe extern "C-unwind" fn end(query: *mut pg_sys::QueryDesc) {
+    // SAFETY: Postgres calls the hook with a statement that has ended; what was there before ends it.
+    unsafe {
+        match BEFORE_END.get() {
+            Some(Some(before)) => before(query),
+            _ => standard_ExecutorEnd(query),
+        }
+        part::end(query);
     }
 }
 

@@ -37,6 +37,23 @@ pub(crate) fn set_as_superuser(name: &CStr, value: &CStr, is_local: bool) {
     }
 }
 
+/// Sets what anybody may set, for the transaction.
+pub(crate) fn set_for_transaction(name: &CStr, value: &CStr) {
+    // SAFETY: a plain call; name and value are C strings.
+    unsafe {
+        pg_sys::set_config_option(
+            name.as_ptr(),
+            value.as_ptr(),
+            pg_sys::GucContext::PGC_USERSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_LOCAL,
+            true,
+            0,
+            false,
+        );
+    }
+}
+
 /// The value of a setting, if somebody has set it.
 pub(crate) fn own_value(name: &CStr) -> Option<String> {
     // SAFETY: a look-up of a setting, which skips errors and is null where there is none; the value is a

@@ -5,6 +5,7 @@ pub(crate) mod advisory;
 pub(crate) mod append;
 pub(crate) mod array;
 pub(crate) mod clock;
+pub(crate) mod cluster;
 pub(crate) mod direct;
 pub(crate) mod documents;
 pub(crate) mod executor;

@@ -3,6 +3,9 @@
 //! pgrx's own interface copies each value and looks up its type for each row; a batch reads tens of
 //! thousands of rows, so this reads them where SPI put them.
 
+use crate::pg::cluster::places::Lies;
+use crate::pg::cluster::rewrite::KeptForPart;
+use crate::pg::cluster::{self, part};
 use crate::pg::foreign_keys::Unchecked;
 use crate::pg::large::PlanForLargeTables;
 use crate::pg::local_settings::LocalSettings;
@@ -11,7 +14,7 @@ use crate::pg::rows::Rows;
 use crate::pg::snapshot::LatestSnapshot;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 use std::ptr;
 
@@ -179,7 +182,7 @@ impl OwnedStatement {
     }
 
     pub(crate) fn ordered(sql: String, types: Vec<pg_sys::Oid>, order: Order) -> Self {
-        let plan = Plan::planned(Planned::ForAny(order));
+        let plan = Plan::planned(Planned::ForAny(order), false);
         Self { sql: CString::new(sql).unwrap_or_default(), types, plan }
     }
 
@@ -192,7 +195,7 @@ impl OwnedStatement {
     /// Planned by the values, and under the settings, of its first use: for statements that are run with the same
     /// values again, but for those that no choice depends on.
     pub(crate) fn by_first_values(sql: String, types: Vec<pg_sys::Oid>) -> Self {
-        let plan = Plan::planned(Planned::ByTheFirst);
+        let plan = Plan::planned(Planned::ByTheFirst, false);
         Self { sql: CString::new(sql).unwrap_or_default(), types, plan }
     }
 
@@ -257,11 +260,13 @@ impl OwnedStatement {
 
 impl Drop for OwnedStatement {
     fn drop(&mut self) {
-        let plan = self.plan.made.get();
-        // While a panic unwinds or the process ends, memory is no concern.
-        if !plan.is_null() && !std::thread::panicking() {
-            // SAFETY: the plan was kept by `make`, is ours, and is freed once.
-            unsafe { pg_sys::SPI_freeplan(plan) };
+        let of_parts = self.plan.of_parts.take().into_iter().map(|(_, plan)| plan);
+        for plan in of_parts.chain([self.plan.made.get()]) {
+            // While a panic unwinds or the process ends, memory is no concern.
+            if !plan.is_null() && !std::thread::panicking() {
+                // SAFETY: the plan was kept by `make`, is ours, and is freed once.
+                unsafe { pg_sys::SPI_freeplan(plan) };
+            }
         }
     }
 }
@@ -282,6 +287,9 @@ enum Sight {
 /// Postgres' plan, null before the first use.
 struct Plan {
     made: Cell<pg_sys::SPIPlanPtr>,
+    /// The part of a cluster that it is for, and the plans for other parts.
+    part: Cell<u32>,
+    of_parts: RefCell<Vec<(u32, pg_sys::SPIPlanPtr)>>,
     planned: Planned,
     /// Whether nobody but Kepler has written any part of the statement.
     is_own_text: bool,
@@ -304,11 +312,17 @@ fn generic_plans() -> Option<LocalSettings> {
 
 impl Plan {
     const fn of_own_text(order: Order) -> Self {
-        Self { is_own_text: true, ..Self::planned(Planned::ForAny(order)) }
+        Self::planned(Planned::ForAny(order), true)
     }
 
-    const fn planned(planned: Planned) -> Self {
-        Self { made: Cell::new(ptr::null_mut()), planned, is_own_text: false }
+    const fn planned(planned: Planned, is_own_text: bool) -> Self {
+        Self {
+            made: Cell::new(ptr::null_mut()),
+            part: Cell::new(0),
+            of_parts: RefCell::new(Vec::new()),
+            planned,
+            is_own_text,
+        }
     }
 
     /// # Safety
@@ -367,6 +381,7 @@ impl Plan {
         // SAFETY: SPI is connected. The plan is one statement, so it has one source; the pointers
         // that Postgres gives are valid until it is asked to plan again.
         unsafe {
+            self.turn_to(part::current());
             if self.made.get().is_null() {
                 let plan = pg_sys::SPI_prepare_cursor(
                     sql.as_ptr(),
@@ -397,7 +412,11 @@ impl Plan {
                 && (!source.dependsOnRLS
                     || (source.rewriteRoleId == user
                         && source.rewriteRowSecurity == pg_sys::row_security));
+            if !usable && self.is_for_citus(self.made.get()) {
+                return ptr::null_mut();
+            }
             if !usable {
+                let _kept = KeptForPart::begin();
                 let plan_it = || {
                     let _own = self.is_own_text.then(|| OwnStatement::begin(sql));
                     let plan = pg_sys::SPI_plan_get_cached_plan(self.made.get());
@@ -421,6 +440,46 @@ impl Plan {
                 Some(statements) if !statements.is_null() => pg_sys::list_nth(statements, 0).cast(),
                 _ => ptr::null_mut(),
             }
+        }
+    }
+}
+
+impl Plan {
+    /// Takes up what was made for a part of a cluster, if anything was.
+    fn turn_to(&self, part: u32) {
+        let before = self.part.replace(part);
+        if before != part {
+            let mut of_parts = self.of_parts.borrow_mut();
+            let next = of_parts.iter().position(|(of, _)| *of == part);
+            let next = next.map(|at| of_parts.swap_remove(at).1);
+            let plan = self.made.replace(next.unwrap_or(ptr::null_mut()));
+            if !plan.is_null() {
+                of_parts.push((before, plan));
+            }
+        }
+    }
+
+    /// Whether Citus plans the statement, which it does for the values of each run.
+    ///
+    /// # Safety
+    /// The plan was made.
+    unsafe fn is_for_citus(&self, plan: pg_sys::SPIPlanPtr) -> bool {
+        if !cluster::is_loaded() || self.part.get() != 0 {
+            return false;
+        }
+        // SAFETY: as in `make`; what a statement depends on is a list of oids.
+        unsafe {
+            let sources = pg_sys::SPI_plan_get_plan_sources(plan);
+            let source = &mut *pg_sys::list_nth(sources, 0).cast::<pg_sys::CachedPlanSource>();
+            let tables = source.relationOids;
+            let count = pg_sys::list_length(tables);
+            let is_distributed =
+                (0..count).any(|at| part::lies(pg_sys::list_nth_oid(tables, at)) != Lies::Here);
+            let (generic, custom) =
+                (pg_sys::CURSOR_OPT_GENERIC_PLAN as i32, pg_sys::CURSOR_OPT_CUSTOM_PLAN as i32);
+            source.cursor_options &= !(generic | custom);
+            source.cursor_options |= if is_distributed { custom } else { generic };
+            is_distributed
         }
     }
 }

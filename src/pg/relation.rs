@@ -1,5 +1,6 @@
 //! What Postgres knows of a table, and what a session may keep until that changes.
 
+use super::cluster::part;
 use super::isolation::keeps_snapshot;
 use crate::ident::qualified;
 use pgrx::pg_sys;
@@ -59,8 +60,13 @@ pub(crate) fn column(relation: pg_sys::Oid, number: i16) -> Option<String> {
     }
 }
 
-/// The relation of a name, if there is one.
+/// The relation of a name, if there is one; what stands for it here, where it is distributed.
 pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
+    named_exactly(schema, name).map(part::here)
+}
+
+/// The same, and nothing that stands for it.
+pub(crate) fn named_exactly(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
     // SAFETY: plain look-ups by name; neither raises where nothing is found.
     unsafe {
         let namespace = pg_sys::get_namespace_oid(schema.as_ptr(), true);
@@ -135,6 +141,9 @@ thread_local! {
     /// The generation that a change of each table began, and of all of them at once.
     static CHANGED: [Cell<u64>; PLACES] = const { [const { Cell::new(0) }; PLACES] };
     static ALL_CHANGED: Cell<u64> = const { Cell::new(0) };
+    /// The part of a cluster that the session was last seen in, and the generation that it began.
+    static PART: Cell<u32> = const { Cell::new(0) };
+    static PART_CHANGED: Cell<u64> = const { Cell::new(0) };
     /// The table that others were last told of, and in which part of a transaction.
     static TOLD: Cell<Option<(pg_sys::TransactionId, pg_sys::SubTransactionId, pg_sys::Oid)>> =
         const { Cell::new(None) };
@@ -215,12 +224,19 @@ unsafe extern "C-unwind" fn forget_types(_argument: pg_sys::Datum, _cache: i32, 
 pub(crate) struct MadeOf {
     relations: Vec<pg_sys::Oid>,
     at: u64,
+    /// Whether it holds in all parts of a cluster.
+    is_anywhere: bool,
 }
 
 impl MadeOf {
     /// `at`: the [`generation`] before they were looked at.
     pub(crate) fn tables(relations: Vec<pg_sys::Oid>, at: u64) -> Self {
-        Self { relations, at }
+        Self { relations, at, is_anywhere: false }
+    }
+
+    /// The same of what does not depend on the part of a cluster that the session works in.
+    pub(crate) fn anywhere(relations: Vec<pg_sys::Oid>, at: u64) -> Self {
+        Self { relations, at, is_anywhere: true }
     }
 
     pub(crate) fn relations(&self) -> &[pg_sys::Oid] {
@@ -237,7 +253,9 @@ impl MadeOf {
         let changed = |relation: &pg_sys::Oid| {
             CHANGED.with(|changed| changed[place(*relation)].get()) > self.at
         };
-        ALL_CHANGED.get() <= self.at && !self.relations.iter().any(changed)
+        ALL_CHANGED.get() <= self.at
+            && (self.is_anywhere || PART_CHANGED.get() <= self.at)
+            && !self.relations.iter().any(changed)
     }
 }
 
@@ -293,7 +311,17 @@ pub(crate) fn generation() -> u64 {
     // A transaction hears of what others have done when it takes a lock. One that has not taken any yet asks here.
     // SAFETY: what Postgres does at each lock.
     unsafe { pg_sys::AcceptInvalidationMessages() };
+    notice_part();
     GENERATION.get()
+}
+
+/// What was made of the tables of one part of a cluster does not hold in another one.
+fn notice_part() {
+    let part = part::current();
+    if PART.replace(part) != part {
+        GENERATION.set(GENERATION.get() + 1);
+        PART_CHANGED.set(GENERATION.get());
+    }
 }
 
 /// The same where no Rust frame with a destructor is on the way of an error; none where the session has never asked before.
@@ -306,6 +334,7 @@ pub(super) fn generation_unguarded() -> Option<u64> {
     }
     // SAFETY: as above.
     unsafe { AcceptInvalidationMessages() };
+    notice_part();
     Some(GENERATION.get())
 }
 

@@ -36,6 +36,20 @@ impl Rows<'_> {
         self.processed
     }
 
+    /// The rows as Postgres has them, and what their columns are.
+    pub(in crate::pg) fn raw(&self) -> (pg_sys::TupleDesc, &[pg_sys::HeapTuple]) {
+        // SAFETY: SPI's table is null or valid as long as `self`, and has so many rows.
+        unsafe {
+            match self.table.as_ref() {
+                Some(table) if table.numvals > 0 => {
+                    (table.tupdesc, std::slice::from_raw_parts(table.vals, table.numvals as usize))
+                }
+                Some(table) => (table.tupdesc, &[]),
+                None => (std::ptr::null_mut(), &[]),
+            }
+        }
+    }
+
     /// The rows, with `N` columns each.
     pub(crate) fn iter<const N: usize>(&self) -> impl Iterator<Item = Row<'_, N>> {
         let table = self.table;

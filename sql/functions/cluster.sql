@@ -1,0 +1,440 @@
+-- Kepler on a Citus cluster.
+
+-- The planner puts it in the place of a call for a workspace that lies on some node. The function's oid, the place of its
+-- argument workspace_id and its arguments follow; it gives what the function gives.
+CREATE FUNCTION kepler_internal.ship(function anyelement, VARIADIC arguments "any") RETURNS anyelement
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'kepler_ship';
+
+-- How the tables lie in a cluster: by workspace, on every node with all rows, or on each node for itself. The rest stays where
+-- it is: what is on the coordinator alone.
+CREATE FUNCTION kepler_internal.cluster_tables(OUT relation regclass, OUT lies text)
+RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.oid::regclass, CASE
+        WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
+        -- They note what is done on a node; roles have other numbers on each.
+        WHEN c.relname IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
+            'history_transactions', 'history_shapes', 'history_redactions', 'history_seals') THEN 'node'
+        -- Tables that are made while the cluster works are made on the coordinator.
+        WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
+            'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'
+        ELSE 'by workspace'
+    END
+    FROM pg_class AS c
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname <> 'parts'
+            OR c.relnamespace = to_regnamespace('kepler_data') AND c.relname::text IN (
+                SELECT t.name FROM kepler.embedding_spaces AS s
+                CROSS JOIN LATERAL unnest(ARRAY[s.memory_table_name, s.message_table_name]) AS t (name)))
+        AND c.relowner = (SELECT w.relowner FROM pg_class AS w WHERE w.oid = to_regclass('kepler.workspaces'))
+$$;
+
+-- What Citus knows of a table: by workspace, everywhere, or nothing.
+CREATE FUNCTION kepler_internal.lies_now(relation regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lies text;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN RETURN NULL; END IF;
+    EXECUTE 'SELECT CASE p.partmethod WHEN ''h'' THEN ''by workspace'' WHEN ''n'' THEN ''everywhere'' END
+             FROM pg_catalog.pg_dist_partition AS p WHERE p.logicalrelid = $1' INTO lies USING relation;
+    RETURN lies;
+END
+$$;
+
+-- What keeps the tables from being distributed, the first row first.
+CREATE FUNCTION kepler_internal.distribution_problems()
+RETURNS TABLE (code text, message text, detail text, hint text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    version text;
+    answer text;
+    node record;
+BEGIN
+    SELECT e.extversion INTO version FROM pg_extension AS e WHERE e.extname = 'citus';
+    IF NOT FOUND THEN
+        RETURN QUERY VALUES ('55000', 'Citus is not installed in this database', NULL::text,
+            'Set shared_preload_libraries = ''citus'' on every node, then CREATE EXTENSION citus; and add the nodes.');
+        RETURN;
+    END IF;
+    IF substring(version FROM '^[0-9]+')::integer < 13 THEN
+        RETURN QUERY VALUES ('0A000', format('Citus %s is too old for Kepler', version), NULL::text,
+            'Citus 13 is the first that may be used; 15 is the one that was tried.');
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_class AS c WHERE c.oid = 'kepler.workspaces'::regclass AND c.relowner = current_user::regrole)
+    THEN
+        RETURN QUERY SELECT '42501', 'only the owner of Kepler''s tables can distribute them', NULL::text,
+            format('SET ROLE %s;', (SELECT c.relowner::regrole FROM pg_class AS c WHERE c.oid = 'kepler.workspaces'::regclass));
+    ELSIF NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = current_user AND r.rolsuper) THEN
+        RETURN QUERY VALUES ('42501', 'only a superuser can distribute Kepler''s tables',
+            'Settings of the database are changed on every node.', 'Call it as a superuser who owns the tables.');
+    END IF;
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN QUERY SELECT '55000', 'Kepler''s tables cannot be distributed in a transaction with an older snapshot', NULL::text,
+            'Use the isolation level READ COMMITTED.';
+    END IF;
+    EXECUTE 'SELECT min(l.groupid)::text FROM pg_catalog.pg_dist_local_group AS l' INTO answer;
+    IF answer <> '0' THEN
+        RETURN QUERY VALUES ('55000', 'this node is not the coordinator', NULL::text, 'Connect to the coordinator of the cluster.');
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT count(*) FILTER (WHERE n.groupid = 0)::text FROM pg_catalog.pg_dist_node AS n' INTO answer;
+    IF answer = '0' THEN
+        RETURN QUERY VALUES ('55000', 'the coordinator is not a node of its cluster',
+            'Tables of which every node has all rows lie on the coordinator too.', 'SELECT citus_set_coordinator_host(''…'');');
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT count(*) FILTER (WHERE n.isactive AND n.shouldhaveshards)::text FROM pg_catalog.pg_dist_node AS n' INTO answer;
+    IF answer = '0' THEN
+        RETURN QUERY VALUES ('55000', 'no node of the cluster takes shards', NULL::text, 'SELECT citus_add_node(''…'', 5432);');
+        RETURN;
+    END IF;
+    FOR node IN EXECUTE
+        'SELECT n.nodename || '':'' || n.nodeport AS name, r.success, r.result
+         FROM run_command_on_all_nodes(''SELECT kepler.version()'') AS r
+         JOIN pg_catalog.pg_dist_node AS n USING (nodeid) ORDER BY n.nodeid'
+    LOOP
+        IF NOT node.success THEN
+            RETURN QUERY SELECT '55000', format('Kepler does not work on node %s', node.name), node.result,
+                'Install its files there, then CREATE EXTENSION kepler CASCADE; in this database of the node.';
+        ELSIF node.result <> kepler.version() THEN
+            RETURN QUERY SELECT '55000', format('node %s has another version of Kepler', node.name),
+                format('It has %s, and this one has %s.', node.result, kepler.version()),
+                'Install the same files on every node, then ALTER EXTENSION kepler UPDATE; there.';
+        END IF;
+    END LOOP;
+    SELECT string_agg(format('%s of %s', k.conname, k.conrelid::regclass), ', ' ORDER BY k.conname) INTO answer
+    FROM pg_constraint AS k
+    JOIN kepler_internal.cluster_tables() AS t ON t.relation = k.confrelid AND t.lies = 'by workspace'
+    WHERE k.contype = 'f' AND k.conrelid NOT IN (SELECT o.relation FROM kepler_internal.cluster_tables() AS o)
+        AND k.conparentid = 0 AND kepler_internal.lies_now(k.confrelid) IS NULL;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '0A000', 'tables outside of Kepler refer to what would be distributed',
+            format('The foreign keys are: %s.', answer), 'Drop them; a table that is on one node cannot refer to rows on many.';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.plan_distribution()
+RETURNS TABLE (what text, relation regclass, action text, reason text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_cluster_owner();
+    RETURN QUERY SELECT 'check', NULL::regclass, 'refuse', p.message || coalesce(': ' || p.detail, '')
+        FROM kepler_internal.distribution_problems() AS p;
+    RETURN QUERY
+        SELECT 'table', t.relation,
+            CASE WHEN t.lies IN ('node', 'coordinator') OR kepler_internal.lies_now(t.relation) = t.lies THEN 'keep'
+                WHEN t.lies = 'everywhere' THEN 'replicate' ELSE 'distribute' END,
+            CASE t.lies
+                WHEN 'everywhere' THEN 'every node has all rows: all workspaces read it'
+                WHEN 'by workspace' THEN 'the rows of a workspace lie on one node'
+                WHEN 'node' THEN 'each node has one of its own'
+                ELSE 'it stays on the coordinator, as the tables that it lists do' END
+        FROM kepler_internal.cluster_tables() AS t ORDER BY t.lies, t.relation::text;
+    RETURN QUERY
+        SELECT 'key', k.conrelid::regclass, 'replace',
+            format('Citus has no ON DELETE SET NULL: a trigger in each part does what %s does', k.conname)
+        FROM pg_constraint AS k JOIN kepler_internal.cluster_tables() AS t ON t.relation = k.conrelid AND t.lies = 'by workspace'
+        WHERE k.contype = 'f' AND k.confdeltype = 'n' ORDER BY k.conname;
+END
+$$;
+
+CREATE FUNCTION kepler.distribute(shard_count integer DEFAULT NULL)
+RETURNS TABLE (relation regclass, outcome text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    problem record;
+    key record;
+    answer text;
+    missing regclass[];
+    foreign_keys jsonb;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_cluster_owner();
+    IF distribute.shard_count NOT BETWEEN 1 AND 64000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('argument "shard_count" must be between 1 and 64000, not %s', distribute.shard_count);
+    END IF;
+    SELECT * INTO problem FROM kepler_internal.distribution_problems() LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message,
+            DETAIL = coalesce(problem.detail, ''), HINT = coalesce(problem.hint, '');
+    END IF;
+    SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
+    WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
+    IF missing IS NULL THEN
+        RETURN QUERY SELECT t.relation, 'unchanged' FROM kepler_internal.cluster_tables() AS t
+            WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
+        RETURN;
+    END IF;
+    -- Each node gets tables of its own, without those that will be shared. Before anything is locked here.
+    EXECUTE 'SELECT min(r.result) FROM run_command_on_workers($1) AS r WHERE NOT r.success' INTO answer
+    USING format('SELECT kepler_internal.prepare_node(%L)', (SELECT array_agg(m::text) FROM unnest(missing) AS m));
+    IF answer IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'a node could not be prepared', DETAIL = answer;
+    END IF;
+    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
+        set_config('citus.enable_unsafe_triggers', 'on', true),
+        set_config('citus.enable_local_reference_table_foreign_keys', 'off', true),
+        set_config('citus.shard_replication_factor', '1', true),
+        set_config('citus.shard_count', coalesce(distribute.shard_count::text, current_setting('citus.shard_count')), true);
+    SELECT jsonb_agg(jsonb_build_object('relation', k.conrelid::regclass::text, 'name', k.conname,
+        'definition', pg_get_constraintdef(k.oid), 'empties', k.confdeltype = 'n', 'of', k.confrelid::regclass::text))
+    INTO foreign_keys
+    FROM pg_constraint AS k
+    WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY (missing) OR k.confrelid = ANY (missing));
+    FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text) LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', key.relation, key.name);
+    END LOOP;
+    IF to_regclass('kepler.parts') IS NULL THEN
+        CREATE TABLE kepler.parts (workspace_id text PRIMARY KEY);
+        COMMENT ON TABLE kepler.parts IS 'Has no rows: a call goes to the node where the rows of its workspace would lie';
+        GRANT SELECT, DELETE ON kepler.parts TO PUBLIC;
+        EXECUTE 'SELECT create_distributed_table(''kepler.parts'', ''workspace_id'', colocate_with => ''none'')';
+    END IF;
+    FOR key IN
+        SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
+        ORDER BY t.lies DESC, t.relation::text
+    LOOP
+        IF key.lies = 'everywhere' THEN
+            EXECUTE 'SELECT create_reference_table($1)' USING key.relation;
+        ELSE
+            EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING key.relation;
+        END IF;
+    END LOOP;
+    FOR key IN
+        SELECT * FROM jsonb_to_recordset(foreign_keys)
+            AS f (relation text, name text, definition text)
+    LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name,
+            regexp_replace(key.definition, ' ON DELETE SET NULL \([^)]*\)', ''));
+    END LOOP;
+    FOR key IN
+        SELECT DISTINCT f."of" FROM jsonb_to_recordset(foreign_keys) AS f (empties boolean, "of" text) WHERE f.empties
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER empty_references BEFORE DELETE ON %s
+            FOR EACH ROW EXECUTE FUNCTION kepler_internal.empty_references()', key."of");
+    END LOOP;
+    -- For sessions that begin from now on.
+    EXECUTE 'SELECT min(r.result) FROM run_command_on_all_nodes($1) AS r WHERE NOT r.success' INTO answer
+    USING 'SELECT kepler_internal.set_up_node()';
+    IF answer IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'a node could not be set up', DETAIL = answer;
+    END IF;
+    RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
+        FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
+END
+$$;
+
+-- On a worker, before tables come from the coordinator: it has all tables of its own, but for these.
+CREATE FUNCTION kepler_internal.prepare_node(shared text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+BEGIN
+    -- What is done here is this node's alone.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    IF to_regclass('kepler.schema_versions') IS NULL THEN
+        -- Views that came along when the coordinator made its own.
+        FOR name IN
+            SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v'
+        LOOP
+            EXECUTE format('DROP VIEW %s CASCADE', name);
+        END LOOP;
+        PERFORM kepler.install();
+    END IF;
+    FOREACH name IN ARRAY shared LOOP
+        IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
+            EXECUTE format('DROP TABLE %s CASCADE', name);
+        END IF;
+    END LOOP;
+    -- Who works here was sent here, and sees what policies show.
+    GRANT SELECT ON kepler.feed, kepler.feed_default, kepler.feed_dropped, kepler.feed_epochs, kepler.schema_versions TO PUBLIC;
+END
+$$;
+
+-- The library must be there before the first statement of a session, which may be a call that goes to another node.
+CREATE FUNCTION kepler_internal.set_up_node() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    libraries text;
+BEGIN
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
+    FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
+    WHERE d.setdatabase = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()) AND d.setrole = 0
+        AND s.setting LIKE 'session_preload_libraries=%';
+    IF libraries !~ '\mkepler\M' THEN
+        EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
+            (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ')
+             FROM unnest(array_remove(string_to_array(libraries, ','), '') || 'kepler'::text) AS l (name)));
+    END IF;
+    EXECUTE format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database());
+END
+$$;
+
+-- Gives a new table its place in the cluster, where there is one.
+CREATE FUNCTION kepler_internal.distribute_table(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass('kepler.parts') IS NULL OR kepler_internal.lies_now('kepler.parts') IS NULL THEN RETURN; END IF;
+    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
+        set_config('citus.enable_unsafe_triggers', 'on', true);
+    EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING relation;
+END
+$$;
+
+-- An id for each part, as a workspace that lies there may have.
+CREATE FUNCTION kepler_internal.part_keys() RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE
+        'SELECT DISTINCT ON (k.shard) k.key FROM (
+             SELECT md5(g.n::text) AS key, get_shard_id_for_distribution_column(''kepler.parts'', md5(g.n::text)) AS shard
+             FROM generate_series(1, 16 * (SELECT count(*) FROM pg_dist_shard AS s WHERE s.logicalrelid = ''kepler.parts''::regclass)) AS g (n)
+         ) AS k ORDER BY k.shard, k.key';
+END
+$$;
+
+-- What a step of the maintenance finds to do in the part of a workspace.
+CREATE FUNCTION kepler_internal.maintenance_due_of_part(step text, workspace_id text, OUT due_workspace text, OUT object text)
+RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT d.workspace_id, d.object FROM kepler_internal.maintenance_due(maintenance_due_of_part.step) AS d;
+END
+$$;
+
+-- What a step finds to do in all parts; on other nodes than the coordinator nothing, since that one sees to it.
+CREATE FUNCTION kepler_internal.maintenance_due_in_parts(step text, OUT workspace_id text, OUT object text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part text;
+    is_coordinator boolean;
+BEGIN
+    EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
+    IF NOT is_coordinator THEN RETURN; END IF;
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        RETURN QUERY SELECT d.due_workspace, d.object
+            FROM kepler_internal.maintenance_due_of_part(maintenance_due_in_parts.step, part) AS d;
+    END LOOP;
+END
+$$;
+
+-- A part of a step in the workspace's part of the cluster.
+CREATE FUNCTION kepler_internal.maintain_step_of_part(
+    step text, workspace_id text, object text, max_rows integer, INOUT place text, OUT done bigint
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT p.place, p.done INTO maintain_step_of_part.place, maintain_step_of_part.done
+    FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, maintain_step_of_part.place) AS p;
+END
+$$;
+
+-- Whether Kepler's tables are distributed, and this session works in no part of them.
+CREATE FUNCTION kepler_internal.is_distributed() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN to_regclass('kepler.parts') IS NOT NULL AND kepler_internal.lies_now('kepler.parts') IS NOT NULL;
+END
+$$;
+
+-- Foreign keys that empty a column of rows that referred to what is deleted.
+CREATE FUNCTION kepler_internal.emptied_references(OUT relation regclass, OUT name text, OUT column_name text) RETURNS SETOF record
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.relation::regclass, r.name, r.column_name FROM (VALUES
+        ('kepler.connections', 'connections_user_fkey', 'user_id'),
+        ('kepler.execution_questions', 'execution_questions_answered_by_fkey', 'answered_by'),
+        ('kepler.execution_questions', 'execution_questions_user_fkey', 'user_id'),
+        ('kepler.executions', 'executions_user_fkey', 'user_id'),
+        ('kepler.messages', 'messages_user_fkey', 'user_id'),
+        ('kepler.records', 'records_entity_fkey', 'entity_id'),
+        ('kepler.workflows', 'workflows_user_fkey', 'user_id')) AS r (relation, name, column_name)
+$$;
+
+CREATE FUNCTION kepler.undistribute()
+RETURNS TABLE (relation regclass, outcome text)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET session_replication_role = replica
+AS $$
+#variable_conflict use_column
+DECLARE
+    shared regclass[];
+    foreign_keys jsonb;
+    key record;
+    column_names text;
+    last bigint;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_cluster_owner();
+    SELECT array_agg(t.relation ORDER BY t.relation::text) INTO shared FROM kepler_internal.cluster_tables() AS t
+    WHERE kepler_internal.lies_now(t.relation) IS NOT NULL;
+    IF shared IS NULL THEN RETURN; END IF;
+    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
+        set_config('citus.enable_unsafe_triggers', 'on', true),
+        set_config('citus.enable_local_reference_table_foreign_keys', 'off', true);
+    SELECT jsonb_agg(jsonb_build_object('relation', k.conrelid::regclass::text, 'name', k.conname,
+        'definition', pg_get_constraintdef(k.oid) || coalesce(format(' ON DELETE SET NULL (%I)', e.column_name), '')))
+    INTO foreign_keys
+    FROM pg_constraint AS k
+    LEFT JOIN kepler_internal.emptied_references() AS e ON e.relation = k.conrelid AND e.name = k.conname
+    WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY (shared) OR k.confrelid = ANY (shared));
+    FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text) LOOP
+        EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', key.relation, key.name);
+    END LOOP;
+    DROP TRIGGER IF EXISTS empty_references ON kepler.users;
+    DROP TRIGGER IF EXISTS empty_references ON kepler.entities;
+    -- The rows come back into the table that they were distributed from, with all that it has. What Citus knew of it goes, as it
+    -- does when a table is dropped.
+    FOR key IN
+        SELECT t.relation, n.nspname, c.relname FROM unnest(shared) AS t (relation)
+        JOIN pg_class AS c ON c.oid = t.relation JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LOOP
+        SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO column_names FROM pg_attribute AS a
+        WHERE a.attrelid = key.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
+        EXECUTE format('CREATE TEMP TABLE came_back ON COMMIT DROP AS SELECT %s FROM %s', column_names, key.relation);
+        EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, $2, $3)'
+            USING key.relation, key.nspname, key.relname;
+        EXECUTE 'SELECT citus_drop_all_shards($1, $2, $3, drop_shards_metadata_only => false)'
+            USING key.relation, key.nspname, key.relname;
+        EXECUTE 'SELECT master_remove_partition_metadata($1, $2, $3)' USING key.relation, key.nspname, key.relname;
+        EXECUTE format('DELETE FROM %s', key.relation);
+        EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_temp.came_back', key.relation, column_names);
+        DROP TABLE pg_temp.came_back;
+        FOR key IN
+            SELECT key.relation, a.attname, pg_get_serial_sequence(key.relation::text, a.attname) AS sequence
+            FROM pg_attribute AS a WHERE a.attrelid = key.relation AND a.attidentity <> ''
+        LOOP
+            EXECUTE format('SELECT max(%I) FROM %s', key.attname, key.relation) INTO last;
+            IF last IS NOT NULL THEN PERFORM setval(key.sequence, greatest(last, nextval(key.sequence))); END IF;
+        END LOOP;
+    END LOOP;
+    FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text, definition text) LOOP
+        EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name, key.definition);
+    END LOOP;
+    DROP TABLE kepler.parts;
+    RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
+END
+$$;

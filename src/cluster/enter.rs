@@ -1,0 +1,80 @@
+//! The first thing that a call does that was sent to a workspace's node.
+
+use crate::access::current::require_member;
+use crate::access::membership::{self, Standing};
+use crate::access::owner::Owner;
+use crate::error::{Error, Report};
+use crate::pg::cluster::part;
+use crate::pg::local_settings::{set_as_superuser, set_for_transaction};
+use crate::pg::{in_transaction, role};
+use crate::settings::WORKSPACE_ID_NAME;
+use crate::workspace::WorkspaceError;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use std::ffi::CString;
+
+/// There is no part to begin work in.
+#[derive(Debug, thiserror::Error)]
+#[error("the function is called by Kepler alone, on the node of a workspace")]
+struct NotInPart;
+
+impl Report for NotInPart {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("Call the function that you need, on any node: Kepler sends it where its workspace lies.".to_owned())
+    }
+}
+
+/// The workspace has gone to another node since the call was sent.
+#[derive(Debug, thiserror::Error)]
+#[error("workspace \"{0}\" has moved to another node")]
+struct Moved(String);
+
+impl Report for Moved {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("Try the transaction again.".to_owned())
+    }
+}
+
+/// Internal: has the session work in a workspace of its part for the rest of the transaction, if its role may, under
+/// settings of the session that has sent the call: each stands before its value. Gives the workspace.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn enter_part(workspace_id: String, settings: Vec<String>) -> Result<String, ErrorReport> {
+    Ok(enter(workspace_id, &settings)?)
+}
+
+fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
+    if part::current() == 0 {
+        return Err(NotInPart.into());
+    }
+    if !part::stay() {
+        return Err(Moved(workspace_id).into());
+    }
+    let standing = membership::standing(role::outer());
+    require_member(&standing, &workspace_id)?;
+    if !matches!(*standing, Standing::Anywhere) {
+        in_transaction::note(&workspace_id).map_err(|used| WorkspaceError::Used { used })?;
+    }
+    let value = CString::new(workspace_id.as_str()).unwrap_or_default();
+    set_as_superuser(WORKSPACE_ID_NAME, &value, true);
+    for pair in settings.chunks_exact(2) {
+        let text = |text: &String| CString::new(text.as_str()).unwrap_or_default();
+        set_for_transaction(&text(&pair[0]), &text(&pair[1]));
+    }
+    Ok(workspace_id)
+}
+
+/// Internal: fails unless the caller has the rights of the owner of Kepler's tables.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn require_cluster_owner() -> Result<(), ErrorReport> {
+    let owner = Owner::find()?;
+    owner.require_caller("distribute them").map_err(Error::from)?;
+    Ok(())
+}

@@ -1,0 +1,6 @@
+//! Kepler's tables on a Citus cluster: distributing them, and beginning work in a workspace's part.
+//!
+//! How a session works in a part is `pg::cluster`'s.
+
+mod empty;
+mod enter;

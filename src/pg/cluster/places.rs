@@ -1,0 +1,217 @@
+//! Which shards make up a part, as the catalog of Citus has it.
+//!
+//! What is found is kept until anything about one of the tables changes: Citus tells of a change of its own catalog as of
+//! a change of the table.
+
+use crate::pg::plan::Statement;
+use crate::pg::relation::{self, MadeOf, generation};
+use crate::pg::whole::Spi;
+use pgrx::pg_sys;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ffi::CString;
+
+thread_local! {
+    /// Whether Citus' catalog is being read: meanwhile every table is where it is.
+    static LOOKING: Cell<bool> = const { Cell::new(false) };
+    static SHARD: Statement = const { Statement::new(
+        c"SELECT s.logicalrelid::pg_catalog.oid, p.colocationid, s.shardminvalue
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_partition AS p ON p.logicalrelid = s.logicalrelid
+          WHERE s.shardid = $1 AND p.partmethod = 'h'",
+        &[pg_sys::INT8OID],
+    ) };
+    static SHARDS: Statement = const { Statement::new(
+        c"SELECT s.logicalrelid::pg_catalog.oid, s.shardid
+          FROM pg_catalog.pg_dist_partition AS p
+          JOIN pg_catalog.pg_dist_shard AS s ON s.logicalrelid = p.logicalrelid
+          WHERE p.partmethod = 'h' AND p.colocationid = $1 AND s.shardminvalue = $2",
+        &[pg_sys::INT4OID, pg_sys::TEXTOID],
+    ) };
+    static REFERENCES: Statement = const { Statement::new(
+        c"SELECT s.logicalrelid::pg_catalog.oid, s.shardid
+          FROM pg_catalog.pg_dist_partition AS p
+          JOIN pg_catalog.pg_dist_shard AS s ON s.logicalrelid = p.logicalrelid
+          WHERE p.partmethod = 'n' AND p.repmodel = 't'",
+        &[],
+    ) };
+    static PLACE: Statement = const { Statement::new(
+        c"SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_dist_shard AS b
+                  WHERE b.logicalrelid = s.logicalrelid AND b.shardminvalue::integer < s.shardminvalue::integer),
+                 p.groupid = (SELECT pg_catalog.min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l)
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
+          WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
+        &[pg_sys::TEXTOID],
+    ) };
+    static METHOD: Statement = const { Statement::new(
+        c"SELECT p.partmethod::text, p.repmodel::text FROM pg_catalog.pg_dist_partition AS p
+          WHERE p.logicalrelid::pg_catalog.oid = $1",
+        &[pg_sys::OIDOID],
+    ) };
+}
+
+/// While this lives, Citus' catalog is being read.
+struct Looking(bool);
+
+impl Looking {
+    fn begin() -> Self {
+        Self(LOOKING.replace(true))
+    }
+}
+
+/// Also while an error unwinds.
+impl Drop for Looking {
+    fn drop(&mut self) {
+        LOOKING.set(self.0);
+    }
+}
+
+pub(super) fn is_looking() -> bool {
+    LOOKING.get()
+}
+
+/// Of which rows a shard is, beside those of other tables that lie with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) colocation: i32,
+    pub(super) lowest: String,
+}
+
+/// Tables and their shards on this node.
+#[derive(Default)]
+pub(super) struct Shards {
+    pub(super) by_table: HashMap<pg_sys::Oid, pg_sys::Oid>,
+    pub(super) by_shard: HashMap<pg_sys::Oid, pg_sys::Oid>,
+}
+
+impl Shards {
+    fn add(&mut self, table: pg_sys::Oid, shard_id: i64) {
+        if let Some(shard) = named_after(table, shard_id) {
+            self.by_table.insert(table, shard);
+            self.by_shard.insert(shard, table);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<pg_sys::Oid> {
+        self.by_table.iter().flat_map(|(table, shard)| [*table, *shard]).collect()
+    }
+}
+
+/// The number at the end of a shard's name, if it looks like one.
+fn number(name: &str) -> Option<(&str, i64)> {
+    let (table, number) = name.rsplit_once('_')?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    Some((table, is_number.then(|| number.parse().ok())??))
+}
+
+/// The relation that stands for another one in a shard: of a table its shard, of an index that of the shard.
+fn named_after(relation: pg_sys::Oid, shard_id: i64) -> Option<pg_sys::Oid> {
+    let (schema, name) = relation::names(relation)?;
+    let name = CString::new(format!("{name}_{shard_id}")).ok()?;
+    relation::named_exactly(&CString::new(schema).ok()?, &name)
+}
+
+/// What of an index stands for it in the shard of its table.
+pub(super) fn index_of(index: pg_sys::Oid, shard: pg_sys::Oid) -> Option<pg_sys::Oid> {
+    let (_, name) = relation::names(shard)?;
+    named_after(index, number(&name)?.1)
+}
+
+/// The key of a shard of a distributed table; none of what is no such shard.
+pub(super) fn key_of(relation: pg_sys::Oid) -> Option<Key> {
+    let (schema, name) = relation::names(relation)?;
+    let (of, shard_id) = number(&name)?;
+    let _looking = Looking::begin();
+    let (table, key) = Spi::connect_mut(|client| {
+        let rows = SHARD.with(|plan| plan.run_in_snapshot(client, &[Some(shard_id.into())]));
+        let row = rows.iter::<3>().next()?;
+        let key = Key { colocation: row.integer(1)?, lowest: row.text(2)?.to_owned() };
+        Some((row.oid(0)?, key))
+    })?;
+    (relation::names(table)? == (schema, of.to_owned())).then_some(key)
+}
+
+/// The shards of a part that are here, and the tables of which every node has all rows.
+pub(super) fn shards_of(key: &Key) -> (Shards, MadeOf) {
+    let _looking = Looking::begin();
+    let at = generation();
+    let mut shards = references().0;
+    let lowest = crate::pg::varlena::Text::new(&key.lowest);
+    let found: Vec<(pg_sys::Oid, i64)> = Spi::connect_mut(|client| {
+        let parameters = [Some(key.colocation.into()), Some(lowest.datum())];
+        let rows = SHARDS.with(|plan| plan.run_in_snapshot(client, &parameters));
+        rows.iter::<2>().filter_map(|row| Some((row.oid(0)?, row.bigint(1)?))).collect()
+    });
+    for (table, shard_id) in found {
+        shards.add(table, shard_id);
+    }
+    let made_of = MadeOf::anywhere(shards.all(), at);
+    (shards, made_of)
+}
+
+/// The tables of which every node has all rows, and where they lie here.
+pub(super) fn references() -> (Shards, MadeOf) {
+    let _looking = Looking::begin();
+    let at = generation();
+    let mut shards = Shards::default();
+    let found: Vec<(pg_sys::Oid, i64)> = Spi::connect_mut(|client| {
+        let rows = REFERENCES.with(|plan| plan.run_in_snapshot(client, &[]));
+        rows.iter::<2>().filter_map(|row| Some((row.oid(0)?, row.bigint(1)?))).collect()
+    });
+    for (table, shard_id) in found {
+        shards.add(table, shard_id);
+    }
+    let made_of = MadeOf::anywhere(shards.all(), at);
+    (shards, made_of)
+}
+
+/// The place of a part among all, and whether it is on this node.
+pub(super) fn place_of(key: &Key) -> Option<(i64, bool)> {
+    let _looking = Looking::begin();
+    let lowest = crate::pg::varlena::Text::new(&key.lowest);
+    Spi::connect_mut(|client| {
+        let rows = PLACE.with(|plan| plan.run_latest(client, &[Some(lowest.datum())]));
+        let row = rows.iter::<2>().next()?;
+        Some((row.bigint(0)?, row.boolean(1)?))
+    })
+}
+
+/// How the rows of a table lie in the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lies {
+    /// Here, as a table of Postgres: Citus knows nothing of it.
+    Here,
+    /// In shards, by workspace.
+    Distributed,
+    /// On every node.
+    Everywhere,
+}
+
+/// How the rows of a table lie, asked anew.
+pub(super) fn look_up(table: pg_sys::Oid) -> Lies {
+    let _looking = Looking::begin();
+    Spi::connect_mut(|client| {
+        let rows = METHOD.with(|plan| plan.run_in_snapshot(client, &[Some(table.into())]));
+        let Some(row) = rows.iter::<2>().next() else { return Lies::Here };
+        match (row.text(0), row.text(1)) {
+            (Some("h"), _) => Lies::Distributed,
+            (Some("n"), Some("t")) => Lies::Everywhere,
+            _ => Lies::Here,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_told_by_the_number_at_its_end() {
+        assert_eq!(number("records_102034"), Some(("records", 102_034)));
+        assert_eq!(number("a_b_7"), Some(("a_b", 7)));
+        for name in ["records", "records_", "records_1a", "feed_default", "7"] {
+            assert_eq!(number(name), None, "{name}");
+        }
+    }
+}
