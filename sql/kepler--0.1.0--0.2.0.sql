@@ -605,7 +605,11 @@ COMMENT ON FUNCTION kepler.json_matches(jsonb,jsonb) IS 'Whether a document matc
 filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots separate the keys of a path. Or, for keys that contain dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
 Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size and $not beside a path; also $between ([least, most], both included, by one value), $like and $ilike (patterns of LIKE; $ilike ignores case) and $contains (as @> of jsonb); $and, $or, $nor and $not around filters. {"$date": "2026-01-31T09:30:00Z"} as an operand is a time: strings that are times are compared with it as such. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
 A GIN index on the document serves equality ($eq, $in, $all, $contains) with strings, numbers and booleans, also of nested keys, if the filter is a constant. Under row security Postgres does not use it.
-Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
+Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem; 0A000 in a database that is not in UTF8.';
+COMMENT ON FUNCTION kepler.json_update(jsonb,jsonb) IS 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.
+operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots separate the keys of a path; or, for keys that contain dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may equal another or lead through it.
+Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $push (with $each, $position, $sort, $slice), $pop, $addToSet (with $each), $pull (a value, or a condition as json_matches has it), $pullAll, $setOnInsert, which does nothing here, and $currentDate, which needs the clock of update_document and upsert_document. Missing parents become objects; numbers are exact.
+Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. If an operation does not fit the document: 2203C for a scalar that blocks a path, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large. 0A000 in a database that is not in UTF8.';
 CREATE FUNCTION kepler.list_memories(user_id text DEFAULT '*'::text, namespace text DEFAULT ''::text, context_types text[] DEFAULT NULL::text[], filter jsonb DEFAULT NULL::jsonb, created_from timestamp with time zone DEFAULT NULL::timestamp with time zone, created_before timestamp with time zone DEFAULT NULL::timestamp with time zone, updated_from timestamp with time zone DEFAULT NULL::timestamp with time zone, updated_before timestamp with time zone DEFAULT NULL::timestamp with time zone, order_by text DEFAULT 'id'::text, descending boolean DEFAULT NULL::boolean, max_rows integer DEFAULT 100, after text DEFAULT NULL::text, touch boolean DEFAULT false, workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(memory_id text, user_id text, namespace text, key text, context_type text, content text, format text, metadata jsonb, relevance_score double precision, valid_from timestamp with time zone, expires_at timestamp with time zone, ttl interval, created_at timestamp with time zone, updated_at timestamp with time zone, cursor text)
  LANGUAGE c
@@ -922,6 +926,12 @@ BEGIN
         number := asked.number;
         question := asked.question;
         RETURN;
+    ELSIF status = 'WAITING' AND is_own THEN
+        -- Whoever asked may still sleep over it.
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "caller_token" is the token from before the question',
+            HINT = 'Make a new random token for each call of resume_execution.';
     ELSIF status = 'WAITING' THEN
         UPDATE kepler.executions AS e
         SET status = 'RUNNING', token_hash = kepler_internal.execution_token_hash(new_token),
@@ -951,7 +961,7 @@ $function$;
 REVOKE EXECUTE ON FUNCTION kepler.resume_execution(text,text,interval,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler.resume_execution(text,text,interval,text) IS 'Goes on with a run whose question is answered: it becomes RUNNING, with a new deadline and a new token. Tokens from before are no longer the run''s. Returns one row.
 execution_id: a value of kepler.executions.id. timeout: until the first extend_execution; the run''s own by default.
-caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated.
+caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated. It must not be the token from before the question.
 workflow_id, workflow_version: the definition that the run runs. number, question, answer, answered_by: the latest question.
 Outcomes: resumed, waiting (there is no answer yet), stale (the run does not wait: another worker has it, or it has ended), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
@@ -991,11 +1001,20 @@ embedding: of the question, by the model of the space. query_text: words, any of
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding. namespace: only memories in this namespace or below it; empty: all.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
-fusion: {"vector": 1, "text": 2}: how much the similarity and the score by words count; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead of them (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5.
+fusion: {"vector": 1, "text": 1}: how much each way counts: how far the similarity stands out from what is usual in the workspace, and the score by words; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5. By ranks text is 2 by default.
 diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found, and memories with a ttl live on. Without it a search writes nothing, and frequency and the last access stay as they are.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
+COMMENT ON FUNCTION kepler.search_messages(@extschema:vector@.vector,integer,text,text,text,text[],text[],jsonb,timestamp with time zone,timestamp with time zone,double precision,jsonb,integer,text,text) IS 'Finds messages of conversations by meaning, words and time, best first, with their neighbours. It returns max_rows hits if that many messages meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
+embedding: of the question, by the model of the space. query_text: words, any of which counts; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required. Search by meaning finds only messages with an embedding (set_message_embeddings).
+max_rows: the number of hits, from 1 to 10,000; with expand up to 1,000. user_id: whose conversations: * means everybody''s in the workspace, NULL those of no user. conversation_id: * means any. kinds: conversations of any of these kinds. roles: system, user, assistant, tool. filter: a condition on the metadata of messages, as in json_matches. sent_from, sent_before: sent at or after the first time, and before the second. min_similarity: leaves out messages that are less similar, except word hits without an embedding.
+fusion: {"vector": 1, "text": 1}, as in search_memories.
+expand: this many messages (up to 100) before and after each hit in its conversation, whether they meet the conditions or not. Neighbourhoods that overlap or touch form one passage, and no message is returned twice.
+space: by default the space that the workspace searches.
+Rows: the passage with the best hit first, each passage in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the rank of the hit, 1 for the best; for a neighbour, the rank of the nearest hit.
+score: from 0 to 1; the similarity, or in a search for words what fusion describes. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
 CREATE FUNCTION kepler.search_vectors(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer DEFAULT 10, filter jsonb DEFAULT NULL::jsonb, metric text DEFAULT 'cosine'::text, min_similarity double precision DEFAULT NULL::double precision, columns text[] DEFAULT NULL::text[], query_text text DEFAULT NULL::text, words_column text DEFAULT NULL::text, language text DEFAULT 'english'::text, fusion jsonb DEFAULT NULL::jsonb)
  RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
  LANGUAGE c
@@ -1003,15 +1022,15 @@ CREATE FUNCTION kepler.search_vectors(relation regclass, column_name text, embed
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'search_vectors_v2_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) IS 'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
+COMMENT ON FUNCTION kepler.search_vectors(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb) IS 'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller, who needs the right to the columns that are searched, filtered by and shown; for a search by words, under row security, of a table with partitions or children, and where it would run code of others, to the whole table.
 relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are found by words alone. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
 embedding: NULL searches by words alone. max_rows: from 1 to 10,000.
 filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x", "created_at": {"$gte": {"$date": "2026-01-31"}}}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 min_similarity: leaves out what is less similar, except word hits without an embedding.
 columns: the columns of document; NULL gives all but vectors and columns of type tsvector.
-query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories.
+query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories (what similarity is usual, some rows of the table tell, unless row security holds).
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). score: from 0 to 1. vector_rank, text_rank: the place among what each way found.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42501 without the right to read; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 CREATE FUNCTION kepler.set_enrichment_policy(entity_type text, max_attempts integer DEFAULT NULL::integer, lease interval DEFAULT NULL::interval, backoff_base interval DEFAULT NULL::interval, backoff_cap interval DEFAULT NULL::interval, clear_on_change boolean DEFAULT NULL::boolean, fair boolean DEFAULT NULL::boolean, notify boolean DEFAULT NULL::boolean, priorities boolean DEFAULT NULL::boolean, limit_by text DEFAULT NULL::text, records_per_minute integer DEFAULT NULL::integer, leases_per_minute integer DEFAULT NULL::integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT queued bigint, OUT remaining bigint)
  RETURNS record
  LANGUAGE c
@@ -1338,8 +1357,8 @@ REVOKE EXECUTE ON FUNCTION kepler.text_words(text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler.text_words(text,text) IS 'The words of content, for an index of your own: stems and stop words as the text search configuration language has them, without accents (café is cafe), and pairs of characters of scripts without spaces between words (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese), so that a word is found inside a sentence.
 language: the name of a configuration: english, german, simple, …; one of another schema than pg_catalog is named with its schema. NULL content gives NULL. A word of more than 2,047 bytes is left out, and so is the end of a text of more words than a tsvector holds (1 MB).
 The same in every database and locale, so a generated column may hold it. A question is taken apart with it too.
-Errors: 22004 if language is NULL; 42704 if there is no such configuration; 42501 for its schema.';
-COMMENT ON FUNCTION kepler.touch_memories(text[],text) IS 'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
+Errors: 22004 if language is NULL; 42704 if there is no such configuration; 42501 for its schema; 0A000 in a database that is not in UTF8.';
+COMMENT ON FUNCTION kepler.touch_memories(text[],text) IS 'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and under REPEATABLE READ those that others have recorded, extended or deleted since the snapshot; a read-only or SERIALIZABLE transaction records nothing. Returns the number of recorded memories.
 memory_ids: values of kepler.memories.id.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 CREATE FUNCTION kepler.uninstall(with_rows boolean DEFAULT false, options jsonb DEFAULT NULL::jsonb)
@@ -1348,7 +1367,7 @@ CREATE FUNCTION kepler.uninstall(with_rows boolean DEFAULT false, options jsonb 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'uninstall_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler.uninstall(boolean,jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION kepler.uninstall(boolean,jsonb) IS 'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
+COMMENT ON FUNCTION kepler.uninstall(boolean,jsonb) IS 'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. Tables and enums that a blueprint has adopted stay: they were there before. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
 with_rows: true also where the tables hold rows, which are deleted with them.
 options: {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for the locks.
 Returns one row for each object. hint: what to do about an object that is kept, as a statement where one does.
@@ -2184,7 +2203,26 @@ BEGIN
         'A policy that Kepler did not make lets more rows through.',
         format('DROP POLICY %I ON kepler.%I;', c.name, c.table_name), 'If it is meant to narrow, make it AS RESTRICTIVE.'
     FROM compared AS c WHERE c.kind = 'policy' AND c.expected IS NULL AND c.found LIKE 'AS PERMISSIVE%'
-        AND EXISTS (SELECT FROM expected AS e WHERE e.kind = 'table' AND e.table_name = c.table_name);
+        AND EXISTS (SELECT FROM expected AS e WHERE e.kind = 'table' AND e.table_name = c.table_name)
+    UNION ALL
+    -- Nothing can keep a trigger from firing later: Postgres goes by their names.
+    SELECT 'warning', 'trigger_order', format('%I on %s', g.tgname, g.tgrelid::regclass),
+        format('It fires behind %s, before the row is written: %s.', string_agg(k.tgname::text, ' and ' ORDER BY k.tgname),
+            string_agg(CASE k.tgname WHEN 'zzz_make_words' THEN 'a search by words does not find what it makes of the content'
+                ELSE 'nobody looks for secrets in what it writes' END, ', and ' ORDER BY k.tgname)),
+        format('ALTER TRIGGER %I ON %s RENAME TO %I;', g.tgname, g.tgrelid::regclass, left('a_' || g.tgname, 63)),
+        CASE WHEN bool_or(k.tgname = 'zzz_make_words')
+            THEN 'Triggers fire in the order of their names. Then set the language of rows that it has changed to another one and back.'
+            ELSE 'Triggers fire in the order of their names.' END
+    FROM pg_trigger AS k
+    JOIN pg_proc AS f ON f.oid = k.tgfoid AND f.pronamespace = to_regnamespace('kepler_internal') AND f.proname IN ('guard_secrets', 'make_words')
+    JOIN pg_trigger AS g ON g.tgrelid = k.tgrelid AND g.tgname > k.tgname AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+        -- Before each row, of an event that both have.
+        AND g.tgtype & 3 = 3 AND g.tgtype & k.tgtype & 20 <> 0
+    JOIN pg_class AS c ON c.oid = g.tgrelid AND c.relnamespace = to_regnamespace('kepler')
+    WHERE k.tgname IN ('zz_guard_secrets', 'zzz_make_words') AND NOT EXISTS (
+        SELECT FROM pg_proc AS own WHERE own.oid = g.tgfoid AND own.pronamespace = f.pronamespace)
+    GROUP BY g.oid, g.tgname, g.tgrelid;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.doctor_tables() FROM PUBLIC;
@@ -2975,18 +3013,13 @@ BEGIN
             DETAIL = format('It is %s.', OLD.status),
             HINT = 'Keep your own notes in metadata.';
     END IF;
-    -- Who asked and let go of the run does not hold it again before there is an answer. Apart, since whoever ends a run
-    -- needs no right to the questions.
+    -- Who asked has let go of the run, and does not hold it again by the token from before, whatever became of the question.
     IF OLD.status = 'WAITING' AND NEW.status = 'RUNNING' AND NEW.token_hash = OLD.token_hash THEN
-        IF EXISTS (
-            SELECT FROM kepler.execution_questions AS q
-            WHERE q.workspace_id = OLD.workspace_id AND q.execution_id = OLD.id AND q.answered_at IS NULL AND q.closed_at IS NULL
-        ) THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'integrity_constraint_violation',
-                MESSAGE = format('execution "%s" cannot go on under the token from before: its question is open', OLD.id),
-                HINT = 'Call answer_execution, then resume_execution; or cancel_execution.';
-        END IF;
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('execution "%s" cannot go on under the token from before', OLD.id),
+            DETAIL = 'Whoever goes on with a run that waited holds a token of their own.',
+            HINT = 'Call answer_execution, then resume_execution, which gives another token; or cancel_execution.';
     END IF;
     IF OLD.status = 'WAITING' AND NEW.status <> 'WAITING' THEN
         UPDATE kepler.execution_questions AS q SET closed_at = clock_timestamp()
@@ -3369,7 +3402,9 @@ DECLARE
         'entry_tables', $q$SELECT 'entry table', 'kepler_data', e.table_name, 'rp' FROM kepler.entry_tables AS e$q$,
         'embedding_spaces', $q$SELECT 'embedding table', 'kepler_data', n.name, 'r' FROM kepler.embedding_spaces AS s
             CROSS JOIN LATERAL (VALUES (s.memory_table_name), (s.message_table_name)) AS n (name)$q$,
-        'blueprint_tables', $q$SELECT 'blueprint table', t.schema_name, t.table_name, 'r' FROM kepler.blueprint_tables AS t$q$];
+        -- What was there before stays; the tables may be those of 0.1.0, which do not say so.
+        'blueprint_tables', $q$SELECT 'blueprint table', t.schema_name, t.table_name, 'r' FROM kepler.blueprint_tables AS t
+            WHERE (to_jsonb(t) ->> 'adopted') IS DISTINCT FROM 'true'$q$];
     made record;
 BEGIN
     WITH RECURSIVE own AS (
@@ -3419,7 +3454,7 @@ BEGIN
     IF to_regclass('kepler.blueprint_enums') IS NOT NULL THEN
         RETURN QUERY
         SELECT 'enum', 'pg_type'::regclass::oid, t.oid, t.oid::regtype::text, NULL::regclass, format('DROP TYPE %s', t.oid::regtype)
-        FROM kepler.blueprint_enums AS e
+        FROM (SELECT * FROM kepler.blueprint_enums AS e WHERE (to_jsonb(e) ->> 'adopted') IS DISTINCT FROM 'true') AS e
         JOIN pg_namespace AS n ON n.nspname = e.schema_name
         JOIN pg_type AS t ON t.typnamespace = n.oid AND t.typname = e.type_name AND t.typtype = 'e' AND t.typowner = owner
         ORDER BY 4;
@@ -4095,7 +4130,7 @@ BEGIN
         ) AS n;
         IF memories IS NOT NULL THEN
             PERFORM FROM kepler.memories AS m WHERE m.workspace_id = workspace_id AND m.id = ANY (memories)
-            ORDER BY m.id FOR NO KEY UPDATE;
+            ORDER BY m.id COLLATE "C" FOR NO KEY UPDATE;
             UPDATE kepler.memories AS m SET language = workspace.language
             WHERE m.workspace_id = workspace_id AND m.id = ANY (memories)
                 AND coalesce(m.language, '') = ANY (workspace.former_languages);
@@ -4472,24 +4507,32 @@ BEGIN
     BEGIN
         IF ends_at IS NULL THEN
             WITH locked AS MATERIALIZED (
-                SELECT m.id FROM kepler.memories AS m
-                WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
-                    AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
-                ORDER BY m.id FOR UPDATE
+                -- With those that they have superseded, which the trigger forget_deleted writes.
+                SELECT m.id, m.id = ANY (memory_ids) AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user) AS named
+                FROM kepler.memories AS m
+                WHERE m.workspace_id = given_workspace AND m.id = ANY (ARRAY(
+                    SELECT x.id FROM kepler.memories AS x
+                    WHERE x.workspace_id = given_workspace AND x.id = ANY (memory_ids)
+                        AND (given_user = '*' OR x.user_id IS NOT DISTINCT FROM given_user)
+                    UNION ALL
+                    SELECT x.id FROM kepler.memories AS x
+                    WHERE x.workspace_id = given_workspace AND x.superseded_by = ANY (memory_ids)))
+                ORDER BY m.id COLLATE "C" FOR UPDATE
             ), deleted AS (
                 DELETE FROM kepler.memories AS m USING locked AS l
-                WHERE m.workspace_id = given_workspace AND m.id = l.id
+                WHERE m.workspace_id = given_workspace AND m.id = l.id AND l.named
                 RETURNING m.id
             )
             SELECT array_agg(l.id), array_agg(CASE WHEN d.id IS NULL THEN 'rejected' ELSE 'deleted' END)
             INTO ids, outcomes
-            FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id;
+            FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id
+            WHERE l.named;
         ELSE
             WITH locked AS MATERIALIZED (
                 SELECT m.id, m.expires_at IS NOT DISTINCT FROM ends_at AND m.ttl IS NULL AS ended FROM kepler.memories AS m
                 WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
                     AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
-                ORDER BY m.id FOR NO KEY UPDATE
+                ORDER BY m.id COLLATE "C" FOR NO KEY UPDATE
             ), changed AS (
                 -- Reading must not extend what has an end.
                 UPDATE kepler.memories AS m SET expires_at = ends_at, ttl = NULL
@@ -4520,7 +4563,7 @@ BEGIN
         problem := SQLERRM;
     END;
     -- Halves of the order in which rows are locked.
-    SELECT array_agg(m.id ORDER BY m.id) INTO ids FROM kepler.memories AS m
+    SELECT array_agg(m.id ORDER BY m.id COLLATE "C") INTO ids FROM kepler.memories AS m
     WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
         AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user);
     half := cardinality(ids) / 2;

@@ -7,6 +7,9 @@ use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
 use crate::access::{grant, level, statistics};
 use crate::error::{Error, Report};
+use crate::pg::cluster::{self, part};
+use crate::pg::encoding::require_utf8;
+use crate::pg::local_settings::LocalSettings;
 use crate::pg::whole::Spi;
 use crate::pg::{advisory, relation, role, versions};
 use pgrx::pg_sys::panic::ErrorReport;
@@ -123,6 +126,16 @@ const MIGRATIONS: &[Migration] = &[
         name: "0022_search_width",
         sql: include_str!("../sql/schema/0022_search_width.sql"),
     },
+    Migration {
+        version: 23,
+        name: "0023_metadata_of_workspaces",
+        sql: include_str!("../sql/schema/0023_metadata_of_workspaces.sql"),
+    },
+    Migration {
+        version: 24,
+        name: "0024_adopted",
+        sql: include_str!("../sql/schema/0024_adopted.sql"),
+    },
 ];
 
 /// The table that notes which of them ran.
@@ -154,8 +167,6 @@ pub(crate) enum InstallError {
     SchemaTooNew { found: i32 },
     #[error("the extension is of version {found}, and the library is of version {LIBRARY}")]
     OtherExtension { found: String },
-    #[error("Kepler needs a database with encoding UTF8, not {0}")]
-    Encoding(String),
     #[error("pgvector {found} is too old for Kepler")]
     VectorTooOld { found: String },
 }
@@ -167,9 +178,7 @@ impl Report for InstallError {
             Self::SchemaTooNew { .. } | Self::OtherExtension { .. } => {
                 PgSqlErrorCode::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
             }
-            Self::Encoding(_) | Self::VectorTooOld { .. } => {
-                PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
-            }
+            Self::VectorTooOld { .. } => PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
         }
     }
 
@@ -185,7 +194,6 @@ impl Report for InstallError {
                     "ALTER EXTENSION kepler UPDATE; SELECT kepler.install();"
                 }
                 Self::OtherExtension { .. } => "Begin a new session: it loads the newer library.",
-                Self::Encoding(_) => return None,
                 Self::VectorTooOld { .. } => {
                     "Version 0.8.4 is the first without known corruption of indexes: \
                      ALTER EXTENSION vector UPDATE;"
@@ -250,6 +258,10 @@ fn run_pending() -> Result<i32, Error> {
         }
         // Functions that the steps call work on tables that are on their way.
         let _installing = versions::Installing::begin();
+        let is_distributed = part::is_distributed();
+        // What is made here is this node's, until it is distributed.
+        let _for_itself = (cluster::is_loaded() && !is_distributed)
+            .then(|| LocalSettings::set(&[(c"citus.enable_ddl_propagation", c"off")]));
         // From here on with the rights of the owner alone, also for a superuser.
         let acting = Owner::of(owner).act();
         let found = match installed {
@@ -274,6 +286,9 @@ fn run_pending() -> Result<i32, Error> {
         drop(acting);
         grant::share_with_monitor(client, Owner::of(owner))?;
         grant::share_anew(client, Owner::of(owner))?;
+        if is_distributed && found < LATEST {
+            client.update("SELECT kepler.distribute()", None, &[])?;
+        }
         warn_of_server(client)?;
         Ok(found)
     })
@@ -404,18 +419,9 @@ fn check_extension() -> Result<(), Error> {
 }
 
 fn check_database(client: &mut SpiClient<'_>) -> Result<(), Error> {
-    let row = client
-        .update(
-            "SELECT pg_catalog.current_setting('server_encoding'),
-                    (SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector')",
-            None,
-            &[],
-        )?
-        .first();
-    let (encoding, vector) = row.get_two::<String, String>()?;
-    if let Some(encoding) = encoding.filter(|name| name != "UTF8") {
-        return Err(InstallError::Encoding(encoding).into());
-    }
+    require_utf8()?;
+    let query = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector'";
+    let vector = client.update(query, None, &[])?.first().get_one::<String>()?;
     if let Some(found) = vector.filter(|text| older(text, &OLDEST_VECTOR)) {
         return Err(InstallError::VectorTooOld { found }.into());
     }

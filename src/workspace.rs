@@ -9,7 +9,6 @@ use crate::arguments::{ArgumentError, name};
 use crate::being_deleted;
 use crate::error::Error;
 use crate::installed::require_tables;
-use crate::pg::cluster::secured;
 use crate::pg::direct::Direct;
 use crate::pg::local_settings::set_as_superuser;
 use crate::pg::{in_transaction, role, transaction};
@@ -86,7 +85,6 @@ fn choose(workspace_id: Option<String>, is_local: Option<bool>) -> Result<String
     }
     let value = CString::new(asked.as_str()).unwrap_or_default();
     set_as_superuser(WORKSPACE_ID_NAME, &value, is_local);
-    secured::workspace_changes();
     Ok(asked)
 }
 

@@ -159,6 +159,7 @@ DECLARE
     answer text;
     missing regclass[];
     foreign_keys jsonb;
+    triggers jsonb;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
@@ -198,6 +199,15 @@ BEGIN
     FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text) LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', key.relation, key.name);
     END LOOP;
+    -- What is there already is no news for them.
+    SELECT jsonb_agg(jsonb_build_object('relation', g.tgrelid::regclass::text, 'name', g.tgname, 'fires', g.tgenabled))
+    INTO triggers
+    FROM pg_trigger AS g
+    WHERE NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgrelid IN (
+        SELECT p.relid FROM unnest(missing) AS m CROSS JOIN LATERAL pg_partition_tree(m) AS p UNION SELECT unnest(missing));
+    FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
+        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', key.relation);
+    END LOOP;
     IF to_regclass('kepler.parts') IS NULL THEN
         CREATE TABLE kepler.parts (workspace_id text PRIMARY KEY);
         COMMENT ON TABLE kepler.parts IS 'Has no rows: a call goes to the node where the rows of its workspace would lie';
@@ -213,6 +223,13 @@ BEGIN
         ELSE
             EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING key.relation;
         END IF;
+    END LOOP;
+    FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', key.relation);
+    END LOOP;
+    FOR key IN SELECT * FROM jsonb_to_recordset(triggers) AS t (relation text, name text, fires text) WHERE t.fires <> 'O' LOOP
+        EXECUTE format('ALTER TABLE %s %s TRIGGER %I', key.relation,
+            CASE key.fires WHEN 'A' THEN 'ENABLE ALWAYS' WHEN 'R' THEN 'ENABLE REPLICA' ELSE 'DISABLE' END, key.name);
     END LOOP;
     FOR key IN
         SELECT * FROM jsonb_to_recordset(foreign_keys)
@@ -239,6 +256,23 @@ BEGIN
 END
 $$;
 
+-- Fails where there is no cluster, and on the coordinator unless it may be that.
+CREATE FUNCTION kepler_internal.require_node(may_be_coordinator boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_coordinator boolean;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
+        EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
+    END IF;
+    IF is_coordinator IS NULL OR is_coordinator AND NOT may_be_coordinator THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this is no node that kepler.distribute() sets up',
+            HINT = 'Call kepler.distribute() on the coordinator of the cluster.';
+    END IF;
+END
+$$;
+
 -- On a worker, before tables come from the coordinator: it has all tables of its own, but for these.
 CREATE FUNCTION kepler_internal.prepare_node(shared text[]) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -246,6 +280,7 @@ AS $$
 DECLARE
     name text;
 BEGIN
+    PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     IF to_regclass('kepler.schema_versions') IS NULL THEN
@@ -274,6 +309,7 @@ AS $$
 DECLARE
     libraries text;
 BEGIN
+    PERFORM kepler_internal.require_node(true);
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
     FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
@@ -293,7 +329,7 @@ CREATE FUNCTION kepler_internal.distribute_table(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass('kepler.parts') IS NULL OR kepler_internal.lies_now('kepler.parts') IS NULL THEN RETURN; END IF;
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
     PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
         set_config('citus.enable_unsafe_triggers', 'on', true);
     EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING relation;
@@ -305,6 +341,7 @@ CREATE FUNCTION kepler_internal.part_keys() RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
     RETURN QUERY EXECUTE
         'SELECT DISTINCT ON (k.shard) k.key FROM (
              SELECT md5(g.n::text) AS key, get_shard_id_for_distribution_column(''kepler.parts'', md5(g.n::text)) AS shard
@@ -331,6 +368,7 @@ DECLARE
     part text;
     is_coordinator boolean;
 BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
     EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
     IF NOT is_coordinator THEN RETURN; END IF;
     FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
@@ -357,7 +395,7 @@ CREATE FUNCTION kepler_internal.is_distributed() RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN to_regclass('kepler.parts') IS NOT NULL AND kepler_internal.lies_now('kepler.parts') IS NOT NULL;
+    RETURN coalesce(kepler_internal.lies_now(to_regclass('kepler.parts')) IS NOT NULL, false);
 END
 $$;
 
@@ -384,6 +422,7 @@ DECLARE
     shared regclass[];
     foreign_keys jsonb;
     key record;
+    numbered record;
     column_names text;
     last bigint;
 BEGIN
@@ -396,7 +435,7 @@ BEGIN
         set_config('citus.enable_unsafe_triggers', 'on', true),
         set_config('citus.enable_local_reference_table_foreign_keys', 'off', true);
     SELECT jsonb_agg(jsonb_build_object('relation', k.conrelid::regclass::text, 'name', k.conname,
-        'definition', pg_get_constraintdef(k.oid) || coalesce(format(' ON DELETE SET NULL (%I)', e.column_name), '')))
+        'definition', pg_get_constraintdef(k.oid) || CASE WHEN e.column_name IS NULL THEN '' ELSE format(' ON DELETE SET NULL (%I)', e.column_name) END))
     INTO foreign_keys
     FROM pg_constraint AS k
     LEFT JOIN kepler_internal.emptied_references() AS e ON e.relation = k.conrelid AND e.name = k.conname
@@ -415,25 +454,37 @@ BEGIN
         SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO column_names FROM pg_attribute AS a
         WHERE a.attrelid = key.relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '';
         EXECUTE format('CREATE TEMP TABLE came_back ON COMMIT DROP AS SELECT %s FROM %s', column_names, key.relation);
-        EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, $2, $3)'
-            USING key.relation, key.nspname, key.relname;
-        EXECUTE 'SELECT citus_drop_all_shards($1, $2, $3, drop_shards_metadata_only => false)'
-            USING key.relation, key.nspname, key.relname;
-        EXECUTE 'SELECT master_remove_partition_metadata($1, $2, $3)' USING key.relation, key.nspname, key.relname;
+        -- Its partitions first.
+        FOR numbered IN
+            SELECT t.relid AS relation, n.nspname, c.relname
+            FROM pg_partition_tree(key.relation) AS t JOIN pg_class AS c ON c.oid = t.relid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            UNION SELECT key.relation, key.nspname, key.relname
+            ORDER BY 1 DESC
+        LOOP
+            EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, $2, $3)'
+                USING numbered.relation, numbered.nspname, numbered.relname;
+            EXECUTE 'SELECT citus_drop_all_shards($1, $2, $3, drop_shards_metadata_only => false)'
+                USING numbered.relation, numbered.nspname, numbered.relname;
+            EXECUTE 'SELECT master_remove_partition_metadata($1, $2, $3)' USING numbered.relation, numbered.nspname, numbered.relname;
+        END LOOP;
         EXECUTE format('DELETE FROM %s', key.relation);
         EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_temp.came_back', key.relation, column_names);
         DROP TABLE pg_temp.came_back;
-        FOR key IN
-            SELECT key.relation, a.attname, pg_get_serial_sequence(key.relation::text, a.attname) AS sequence
+        FOR numbered IN
+            SELECT a.attname, pg_get_serial_sequence(key.relation::text, a.attname) AS sequence
             FROM pg_attribute AS a WHERE a.attrelid = key.relation AND a.attidentity <> ''
         LOOP
-            EXECUTE format('SELECT max(%I) FROM %s', key.attname, key.relation) INTO last;
-            IF last IS NOT NULL THEN PERFORM setval(key.sequence, greatest(last, nextval(key.sequence))); END IF;
+            EXECUTE format('SELECT max(%I) FROM %s', numbered.attname, key.relation) INTO last;
+            IF last IS NOT NULL THEN PERFORM setval(numbered.sequence, greatest(last, nextval(numbered.sequence))); END IF;
         END LOOP;
     END LOOP;
     FOR key IN SELECT * FROM jsonb_to_recordset(foreign_keys) AS f (relation text, name text, definition text) LOOP
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name, key.definition);
     END LOOP;
+    -- Triggers that would tell Citus of it do not fire here.
+    EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', ''parts''),
+        citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
+        master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
     DROP TABLE kepler.parts;
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END

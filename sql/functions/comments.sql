@@ -8,7 +8,7 @@ Outcomes: applied (by this call), unchanged (it was there).
 Errors: 55P03 while another session runs it; 55000 if the tables are newer than the library; 0A000 if the database is not in UTF8 or pgvector is older than 0.8.4.';
 
 COMMENT ON FUNCTION kepler.uninstall(boolean, jsonb) IS
-'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
+'Drops Kepler''s tables, entry tables, embedding tables and the tables of blueprints, and the triggers that track put on other tables, in one transaction. Tables and enums that a blueprint has adopted stay: they were there before. DROP EXTENSION kepler; DROP SCHEMA kepler; then take the rest, and nothing is left. Nothing is dropped with CASCADE. It can be repeated.
 with_rows: true also where the tables hold rows, which are deleted with them.
 options: {"lock_timeout_ms": 500, "lock_attempts": 10} is how long and how often the function tries for the locks.
 Returns one row for each object. hint: what to do about an object that is kept, as a statement where one does.
@@ -422,7 +422,7 @@ Errors: 55000 before install(); 22004 for a NULL argument; 23503 for an unknown 
 COMMENT ON FUNCTION kepler.resume_execution(text, text, interval, text) IS
 'Goes on with a run whose question is answered: it becomes RUNNING, with a new deadline and a new token. Tokens from before are no longer the run''s. Returns one row.
 execution_id: a value of kepler.executions.id. timeout: until the first extend_execution; the run''s own by default.
-caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated.
+caller_token: a token of the caller''s own, as for start_execution: with it, a call whose answer was lost can be repeated. It must not be the token from before the question.
 workflow_id, workflow_version: the definition that the run runs. number, question, answer, answered_by: the latest question.
 Outcomes: resumed, waiting (there is no answer yet), stale (the run does not wait: another worker has it, or it has ended), not_found.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
@@ -547,7 +547,7 @@ COMMENT ON FUNCTION kepler.json_update(jsonb, jsonb) IS
 'Applies update operations to a document, all or none of them, and returns the result. A NULL document gives NULL. Operations that change nothing return the document as it is.
 operations: {"$set": {"result.org1": {"ok": true}}, "$inc": {"count": 1}}, where dots separate the keys of a path; or, for keys that contain dots, begin with $ or are empty, [{"op": "$set", "path": ["org.1", "ok"], "value": true}]. No path may equal another or lead through it.
 Operators, as in MongoDB: $set, $unset, $inc, $mul, $min, $max, $bit, $rename, $push (with $each, $position, $sort, $slice), $pop, $addToSet (with $each), $pull (a value, or a condition as json_matches has it), $pullAll, $setOnInsert, which does nothing here, and $currentDate, which needs the clock of update_document and upsert_document. Missing parents become objects; numbers are exact.
-Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. If an operation does not fit the document: 2203C for a scalar that blocks a path, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large.';
+Errors: 22004 if operations is NULL; 22023 if it is not valid, with every problem. If an operation does not fit the document: 2203C for a scalar that blocks a path, 22033 for an element that an array cannot have, 22036, 22039 and 42804 for a value of the wrong kind, 22003 for a number out of range. 54000 for a document that would be too large. 0A000 in a database that is not in UTF8.';
 
 COMMENT ON FUNCTION kepler.update_document(regclass, jsonb, text, jsonb, jsonb) IS
 'Applies operations (see json_update) to the document in one row. One UPDATE computes the new document from the row version that it has locked, so no concurrent call is lost. Returns one row, with the resulting document.
@@ -569,7 +569,7 @@ COMMENT ON FUNCTION kepler.json_matches(jsonb, jsonb) IS
 filter: {"topic": "x", "year": {"$gte": 2020}, "$or": [...]}, all of which must hold; dots separate the keys of a path. Or, for keys that contain dots or begin with $, [{"op": "$gte", "path": ["site.year"], "value": 2020}].
 Operators, as in MongoDB: $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $regex (with $options; the syntax of the Rust crate regex), $elemMatch, $all, $size and $not beside a path; also $between ([least, most], both included, by one value), $like and $ilike (patterns of LIKE; $ilike ignores case) and $contains (as @> of jsonb); $and, $or, $nor and $not around filters. {"$date": "2026-01-31T09:30:00Z"} as an operand is a time: strings that are times are compared with it as such. Values of different types have no order. A missing value counts as null, so $ne and $nin hold. Each element of an array counts as a value too.
 A GIN index on the document serves equality ($eq, $in, $all, $contains) with strings, numbers and booleans, also of nested keys, if the filter is a constant. Under row security Postgres does not use it.
-Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem.';
+Errors: 22004 if filter is NULL; 22023 if it is not valid, with every problem; 0A000 in a database that is not in UTF8.';
 
 COMMENT ON FUNCTION kepler_internal.json_matches_support(internal) IS 'Internal: tells the planner which index serves json_matches, and how many rows it leaves';
 COMMENT ON FUNCTION kepler_internal.filter_condition(text, text, integer) IS 'Internal: a filter as a condition in SQL on a column, and the values of its parameters, all of type text';
@@ -779,7 +779,7 @@ embedding: of the question, by the model of the space. query_text: words, any of
 max_rows: from 1 to 10,000. user_id: * means everybody in the workspace, NULL memories of no user. context_types: any of these. filter: a condition on metadata, as in json_matches. min_similarity: leaves out memories that are less similar, except word hits without an embedding. namespace: only memories in this namespace or below it; empty: all.
 as_of: searches the memories that were valid at this time; now if NULL. Expired and superseded memories are not found.
 weights: {"similarity": 0.97, "importance": 0.015, "recency": 0.01, "frequency": 0.005}; parts that are not named do not count, and with similarity alone the order is that of the distance. Otherwise the score orders the most similar memories: four times as many as max_rows, and at least 40. Each part is from 0 to 1; in a search for words the relevance that fusion describes takes the place of similarity.
-fusion: {"vector": 1, "text": 2}: how much the similarity and the score by words count; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead of them (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5.
+fusion: {"vector": 1, "text": 1}: how much each way counts: how far the similarity stands out from what is usual in the workspace, and the score by words; both are from 0 to 1. With "k", a number from 0 on, their ranks count instead (reciprocal rank fusion). What is not named stays as it is by default. In a space of another metric than cosine ranks are combined, with a k of 5. By ranks text is 2 by default.
 diversity: from 0 to 1, how much results should differ from each other (maximal marginal relevance; up to 200 rows); equal results are repeated only if there are no others. diversity and min_similarity need an embedding. touch: whether kepler.memory_access records what was found, and memories with a ttl live on. Without it a search writes nothing, and frequency and the last access stay as they are.
 space: by default the one that the workspace searches.
 similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
@@ -788,18 +788,18 @@ COMMENT ON FUNCTION kepler.search_messages(vector, integer, text, text, text, te
 'Finds messages of conversations by meaning, words and time, best first, with their neighbours. It returns max_rows hits if that many messages meet the conditions, whatever the conditions are; exhausted is true if there are fewer.
 embedding: of the question, by the model of the space. query_text: words, any of which counts; the rarer a word is in the workspace, the more it counts (BM25). The hits of both are combined: see fusion. One of the two is required. Search by meaning finds only messages with an embedding (set_message_embeddings).
 max_rows: the number of hits, from 1 to 10,000; with expand up to 1,000. user_id: whose conversations: * means everybody''s in the workspace, NULL those of no user. conversation_id: * means any. kinds: conversations of any of these kinds. roles: system, user, assistant, tool. filter: a condition on the metadata of messages, as in json_matches. sent_from, sent_before: sent at or after the first time, and before the second. min_similarity: leaves out messages that are less similar, except word hits without an embedding.
-fusion: {"vector": 1, "text": 2, "k": 5}, as in search_memories.
+fusion: {"vector": 1, "text": 1}, as in search_memories.
 expand: this many messages (up to 100) before and after each hit in its conversation, whether they meet the conditions or not. Neighbourhoods that overlap or touch form one passage, and no message is returned twice.
 space: by default the space that the workspace searches.
 Rows: the passage with the best hit first, each passage in the order of its conversation. Without expand each hit is a passage. is_hit: false for a neighbour, which has no score, similarity and ranks. hit: the rank of the hit, 1 for the best; for a neighbour, the rank of the nearest hit.
-score: from 0 to 1; the similarity, or in a search for words the fused rank. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
+score: from 0 to 1; the similarity, or in a search for words what fusion describes. similarity: the cosine, or by the metric of the space the inner product or 1 / (1 + distance). vector_rank, text_rank: places in the two lists. plan: exact, index, index_wide, exact_after_index or text.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the space; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace or conversation.';
 COMMENT ON FUNCTION kepler.last_search() IS
 'Shows how the last search of this session (search_memories, search_messages, search_vectors) ran: its plan, whether there are no more rows (exhausted), and the number of rows, or hits. A search without rows cannot show these itself. Returns one row, with NULLs before the first search and after a search that failed. Behind a pooler that shares sessions, call it in the transaction of the search.
 Errors: 55000 before install().';
 
 COMMENT ON FUNCTION kepler.touch_memories(text[], text) IS
-'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and a read-only transaction records nothing. Returns the number of recorded memories.
+'Records that memories were used, as a search with touch does: the time, and one more hit; and memories with a ttl live on, if the caller may change them. At most once a minute for each memory. Memories that another transaction is recording are skipped, and under REPEATABLE READ those that others have recorded, extended or deleted since the snapshot; a read-only or SERIALIZABLE transaction records nothing. Returns the number of recorded memories.
 memory_ids: values of kepler.memories.id.
 Errors: 55000 before install(); 22004 for arguments; 42501 without the right to read, and for a workspace that is not the session''s; 23503 for an unknown workspace.';
 COMMENT ON FUNCTION kepler.forget(text[], text, text, text[], text) IS
@@ -888,15 +888,15 @@ COMMENT ON FUNCTION kepler.set_search_width(text, integer) IS
 Where a session, a role or the database sets hnsw.ef_search, that counts instead. Tables outside of spaces (search_vectors) have that setting alone.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42704 for the space; 42501 for roles that do not administer all workspaces.';
 COMMENT ON FUNCTION kepler.search_vectors(regclass, text, vector, integer, jsonb, text, double precision, text[], text, text, text, jsonb) IS
-'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller.
+'Finds the rows of any table whose vectors are nearest to the embedding, whose words answer query_text, or both, best first. As with search_memories, it returns max_rows rows if that many rows meet the filter. Reads as the caller, who needs the right to the columns that are searched, filtered by and shown; for a search by words, under row security, of a table with partitions or children, and where it would run code of others, to the whole table.
 relation, column_name: a table or materialized view and its column of type vector. Rows where it is NULL are found by words alone. Of a partitioned table, and of one that others inherit from, each part that the filter leaves is searched, through its own index; under row security all of it is compared.
 embedding: NULL searches by words alone. max_rows: from 1 to 10,000.
 filter: as in json_matches, for the row as JSON: {"organization": "acme", "size": {"$gte": 10}, "part": {"$in": ["head", "body"]}, "meta.topic": "x", "created_at": {"$gte": {"$date": "2026-01-31"}}}. Members name columns; a dotted path goes into a column of type json or jsonb. Scalars are compared as their column''s type, in its collation, so that indexes and partitions serve; a column that is NULL is null. metric: cosine, inner_product or l2; an HNSW index is used if it has the operators of the metric.
 min_similarity: leaves out what is less similar, except word hits without an embedding.
 columns: the columns of document; NULL gives all but vectors and columns of type tsvector.
-query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories.
+query_text: words to look for, any of which counts; the rarer ones count for more, and long texts for less. words_column: a column of type tsvector; NULL is the table''s only one. language: the text search configuration that its words were made with. fusion: how both ways are combined, as in search_memories (what similarity is usual, some rows of the table tell, unless row security holds).
 document: the row as JSON. similarity: the cosine, the inner product, or 1 / (1 + distance). score: from 0 to 1. vector_rank, text_rank: the place among what each way found.
-Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
+Errors: 55000 before install(); 22004 and 22023 for arguments; 22000 for an embedding of other dimensions; 42501 without the right to read; 42704 for the language; 42703 for columns that do not exist; 42809 if relation is not a table or has foreign tables among its parts, if the column is not a vector, or words_column not a tsvector. 22023 names every problem of the filter, also columns that do not exist and values of another type than their column.';
 COMMENT ON FUNCTION kepler_internal.word_score(tsvector, bytea) IS 'Internal: how well a text answers a question by its words, for searches';
 COMMENT ON FUNCTION kepler_internal.embedding_table(text) IS 'Internal: a table of a space by its name, if it is a table of the owner';
 COMMENT ON FUNCTION kepler_internal.create_embedding_tables(text) IS 'Internal: makes the tables of a listed space, as the caller';
@@ -955,7 +955,7 @@ COMMENT ON FUNCTION kepler.text_words(text, text) IS
 'The words of content, for an index of your own: stems and stop words as the text search configuration language has them, without accents (café is cafe), and pairs of characters of scripts without spaces between words (Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese), so that a word is found inside a sentence.
 language: the name of a configuration: english, german, simple, …; one of another schema than pg_catalog is named with its schema. NULL content gives NULL. A word of more than 2,047 bytes is left out, and so is the end of a text of more words than a tsvector holds (1 MB).
 The same in every database and locale, so a generated column may hold it. A question is taken apart with it too.
-Errors: 22004 if language is NULL; 42704 if there is no such configuration; 42501 for its schema.';
+Errors: 22004 if language is NULL; 42704 if there is no such configuration; 42501 for its schema; 0A000 in a database that is not in UTF8.';
 COMMENT ON FUNCTION kepler.set_language(text, text[], text) IS
 'Sets the language of a workspace: the text search configuration that the words of its new memories and messages are made with. maintain() and refresh_words make the words of those anew that have a language which the workspace had before; until then searches find them by the words that they have.
 language: as in text_words; simple suits every language. A configuration must belong to a superuser or to the owner of Kepler''s tables.
@@ -1358,3 +1358,4 @@ COMMENT ON FUNCTION kepler_internal.maintenance_due_in_parts(text) IS 'Internal:
 COMMENT ON FUNCTION kepler_internal.maintain_step_of_part(text, text, text, integer, text) IS 'Internal: a bounded part of a step of maintain, on the node of its workspace';
 COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Kepler''s tables are distributed';
 COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign keys that empty a column';
+COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails where there is no cluster to set up';

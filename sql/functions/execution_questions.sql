@@ -212,6 +212,12 @@ BEGIN
         number := asked.number;
         question := asked.question;
         RETURN;
+    ELSIF status = 'WAITING' AND is_own THEN
+        -- Whoever asked may still sleep over it.
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'argument "caller_token" is the token from before the question',
+            HINT = 'Make a new random token for each call of resume_execution.';
     ELSIF status = 'WAITING' THEN
         UPDATE kepler.executions AS e
         SET status = 'RUNNING', token_hash = kepler_internal.execution_token_hash(new_token),

@@ -73,18 +73,13 @@ BEGIN
             DETAIL = format('It is %s.', OLD.status),
             HINT = 'Keep your own notes in metadata.';
     END IF;
-    -- Who asked and let go of the run does not hold it again before there is an answer. Apart, since whoever ends a run
-    -- needs no right to the questions.
+    -- Who asked has let go of the run, and does not hold it again by the token from before, whatever became of the question.
     IF OLD.status = 'WAITING' AND NEW.status = 'RUNNING' AND NEW.token_hash = OLD.token_hash THEN
-        IF EXISTS (
-            SELECT FROM kepler.execution_questions AS q
-            WHERE q.workspace_id = OLD.workspace_id AND q.execution_id = OLD.id AND q.answered_at IS NULL AND q.closed_at IS NULL
-        ) THEN
-            RAISE EXCEPTION USING
-                ERRCODE = 'integrity_constraint_violation',
-                MESSAGE = format('execution "%s" cannot go on under the token from before: its question is open', OLD.id),
-                HINT = 'Call answer_execution, then resume_execution; or cancel_execution.';
-        END IF;
+        RAISE EXCEPTION USING
+            ERRCODE = 'integrity_constraint_violation',
+            MESSAGE = format('execution "%s" cannot go on under the token from before', OLD.id),
+            DETAIL = 'Whoever goes on with a run that waited holds a token of their own.',
+            HINT = 'Call answer_execution, then resume_execution, which gives another token; or cancel_execution.';
     END IF;
     IF OLD.status = 'WAITING' AND NEW.status <> 'WAITING' THEN
         UPDATE kepler.execution_questions AS q SET closed_at = clock_timestamp()

@@ -108,7 +108,7 @@ BEGIN
         ) AS n;
         IF memories IS NOT NULL THEN
             PERFORM FROM kepler.memories AS m WHERE m.workspace_id = workspace_id AND m.id = ANY (memories)
-            ORDER BY m.id FOR NO KEY UPDATE;
+            ORDER BY m.id COLLATE "C" FOR NO KEY UPDATE;
             UPDATE kepler.memories AS m SET language = workspace.language
             WHERE m.workspace_id = workspace_id AND m.id = ANY (memories)
                 AND coalesce(m.language, '') = ANY (workspace.former_languages);

@@ -32,24 +32,32 @@ BEGIN
     BEGIN
         IF ends_at IS NULL THEN
             WITH locked AS MATERIALIZED (
-                SELECT m.id FROM kepler.memories AS m
-                WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
-                    AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
-                ORDER BY m.id FOR UPDATE
+                -- With those that they have superseded, which the trigger forget_deleted writes.
+                SELECT m.id, m.id = ANY (memory_ids) AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user) AS named
+                FROM kepler.memories AS m
+                WHERE m.workspace_id = given_workspace AND m.id = ANY (ARRAY(
+                    SELECT x.id FROM kepler.memories AS x
+                    WHERE x.workspace_id = given_workspace AND x.id = ANY (memory_ids)
+                        AND (given_user = '*' OR x.user_id IS NOT DISTINCT FROM given_user)
+                    UNION ALL
+                    SELECT x.id FROM kepler.memories AS x
+                    WHERE x.workspace_id = given_workspace AND x.superseded_by = ANY (memory_ids)))
+                ORDER BY m.id COLLATE "C" FOR UPDATE
             ), deleted AS (
                 DELETE FROM kepler.memories AS m USING locked AS l
-                WHERE m.workspace_id = given_workspace AND m.id = l.id
+                WHERE m.workspace_id = given_workspace AND m.id = l.id AND l.named
                 RETURNING m.id
             )
             SELECT array_agg(l.id), array_agg(CASE WHEN d.id IS NULL THEN 'rejected' ELSE 'deleted' END)
             INTO ids, outcomes
-            FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id;
+            FROM locked AS l LEFT JOIN deleted AS d ON d.id = l.id
+            WHERE l.named;
         ELSE
             WITH locked AS MATERIALIZED (
                 SELECT m.id, m.expires_at IS NOT DISTINCT FROM ends_at AND m.ttl IS NULL AS ended FROM kepler.memories AS m
                 WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
                     AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user)
-                ORDER BY m.id FOR NO KEY UPDATE
+                ORDER BY m.id COLLATE "C" FOR NO KEY UPDATE
             ), changed AS (
                 -- Reading must not extend what has an end.
                 UPDATE kepler.memories AS m SET expires_at = ends_at, ttl = NULL
@@ -80,7 +88,7 @@ BEGIN
         problem := SQLERRM;
     END;
     -- Halves of the order in which rows are locked.
-    SELECT array_agg(m.id ORDER BY m.id) INTO ids FROM kepler.memories AS m
+    SELECT array_agg(m.id ORDER BY m.id COLLATE "C") INTO ids FROM kepler.memories AS m
     WHERE m.workspace_id = given_workspace AND m.id = ANY (memory_ids)
         AND (given_user = '*' OR m.user_id IS NOT DISTINCT FROM given_user);
     half := cardinality(ids) / 2;

@@ -1,3 +1,14 @@
+-- Texts of another encoding would be read wrongly: json_matches and the like need no tables, which install() refuses to make.
+DO $$
+BEGIN
+    IF current_setting('server_encoding') <> 'UTF8' THEN
+        RAISE feature_not_supported USING
+            MESSAGE = format('Kepler needs a database with encoding UTF8, not %s', current_setting('server_encoding')),
+            HINT = 'CREATE DATABASE name TEMPLATE template0 ENCODING ''UTF8'', and move the data there with pg_dump.';
+    END IF;
+END
+$$;
+
 -- What callers do not call: triggers, checks and parts of functions. Without rights for anybody but those to whom
 -- kepler.grant_access gives them.
 CREATE SCHEMA kepler_internal;

@@ -20,7 +20,9 @@ DECLARE
         'entry_tables', $q$SELECT 'entry table', 'kepler_data', e.table_name, 'rp' FROM kepler.entry_tables AS e$q$,
         'embedding_spaces', $q$SELECT 'embedding table', 'kepler_data', n.name, 'r' FROM kepler.embedding_spaces AS s
             CROSS JOIN LATERAL (VALUES (s.memory_table_name), (s.message_table_name)) AS n (name)$q$,
-        'blueprint_tables', $q$SELECT 'blueprint table', t.schema_name, t.table_name, 'r' FROM kepler.blueprint_tables AS t$q$];
+        -- What was there before stays; the tables may be those of 0.1.0, which do not say so.
+        'blueprint_tables', $q$SELECT 'blueprint table', t.schema_name, t.table_name, 'r' FROM kepler.blueprint_tables AS t
+            WHERE (to_jsonb(t) ->> 'adopted') IS DISTINCT FROM 'true'$q$];
     made record;
 BEGIN
     WITH RECURSIVE own AS (
@@ -70,7 +72,7 @@ BEGIN
     IF to_regclass('kepler.blueprint_enums') IS NOT NULL THEN
         RETURN QUERY
         SELECT 'enum', 'pg_type'::regclass::oid, t.oid, t.oid::regtype::text, NULL::regclass, format('DROP TYPE %s', t.oid::regtype)
-        FROM kepler.blueprint_enums AS e
+        FROM (SELECT * FROM kepler.blueprint_enums AS e WHERE (to_jsonb(e) ->> 'adopted') IS DISTINCT FROM 'true') AS e
         JOIN pg_namespace AS n ON n.nspname = e.schema_name
         JOIN pg_type AS t ON t.typnamespace = n.oid AND t.typname = e.type_name AND t.typtype = 'e' AND t.typowner = owner
         ORDER BY 4;

@@ -46,6 +46,9 @@ pub(crate) fn require_in_all(level: Level, what: &'static str) -> Result<(), Acc
 
 fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     let standing = membership::standing(wanted.user);
+    if part::is_of_statement(wanted.relation) {
+        require_one_workspace(&standing, wanted.user)?;
+    }
     let given = || RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)));
     let member = match &*standing {
         Standing::Anywhere => return Ok(()),
@@ -75,6 +78,15 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
         }
         None => AccessError::NoRightInAll { table, role, level: needed }.into(),
     })
+}
+
+/// What Citus has sent from another node: which workspace was chosen there is not known here, where policies ask for it.
+fn require_one_workspace(standing: &Standing, user: pg_sys::Oid) -> Result<(), AccessError> {
+    let has_one = match standing {
+        Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
+        Standing::Member(member) => member.everywhere.is_empty() && member.by_workspace.len() == 1,
+    };
+    if has_one { Ok(()) } else { Err(AccessError::ManyWorkspaces { role: role::name(user) }) }
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

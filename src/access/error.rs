@@ -25,6 +25,8 @@ pub(crate) enum AccessError {
     NotInAll { role: String, level: &'static str, what: &'static str },
     #[error("only the owner of Kepler's tables may {what}")]
     NotTheOwner { what: &'static str, owner: String },
+    #[error("role \"{role}\" cannot read or write distributed tables by itself")]
+    ManyWorkspaces { role: String },
     #[error("there is no role with number {0}")]
     NoRole(u32),
     #[error("role \"{0}\" owns Kepler's tables")]
@@ -56,6 +58,7 @@ impl Report for AccessError {
                 ERRCODE_INSUFFICIENT_PRIVILEGE
             }
             Self::NoRole(_) => ERRCODE_UNDEFINED_OBJECT,
+            Self::ManyWorkspaces { .. } => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::IsTheOwner(_) => ERRCODE_INVALID_PARAMETER_VALUE,
             Self::ForeignObject { .. }
             | Self::NotPlain { .. }
@@ -70,6 +73,9 @@ impl Report for AccessError {
                 format!("The owner is \"{owner}\". Superusers and members of this role that inherit its rights \
                  may, too.")
             }
+            Self::ManyWorkspaces { .. } => "It may work in several workspaces, and the node where the rows lie does not know \
+                 which of them the session has chosen."
+                .to_owned(),
             Self::NoRight { .. } | Self::NoRole(_) => return None,
             Self::NoRightInAll { .. } | Self::NotInAll { .. } => {
                 "It concerns all workspaces, and the role has its levels in some of them.".to_owned()
@@ -142,6 +148,10 @@ impl Report for AccessError {
             }
             Self::NotTheOwner { .. } => {
                 "No level of kepler.grant_access gives this right. Ask the owner.".to_owned()
+            }
+            Self::ManyWorkspaces { .. } => {
+                "Call Kepler's functions, which go to their workspace, or use a role that is a member of one workspace."
+                    .to_owned()
             }
             Self::IsTheOwner(_) | Self::NoRole(_) => return None,
         })

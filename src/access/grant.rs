@@ -54,7 +54,10 @@ fn grant_access(
     })?;
     let workspace = workspace_id.map(|id| name("workspace_id", Some(id))).transpose()?;
     Spi::connect_mut(|client| -> Result<(), Error> {
-        nodes::run_elsewhere(client, &call("grant_access", role, Some(level.name()), workspace.as_deref()))?;
+        nodes::run_elsewhere(
+            client,
+            &call("grant_access", role, Some(level.name()), workspace.as_deref()),
+        )?;
         let _for_itself = nodes::for_itself(client)?;
         owner.require_own_code(client, ACCESS_LEVELS)?;
         {
@@ -109,9 +112,8 @@ fn revoke_access(
 fn call(function: &str, role: pg_sys::Oid, level: Option<&str>, workspace: Option<&str>) -> String {
     let role = quote_literal(&quote(&role::name(role)));
     let level = level.map(|level| format!(", {}", quote_literal(level))).unwrap_or_default();
-    let workspace = workspace
-        .map(|id| format!(", workspace_id => {}", quote_literal(id)))
-        .unwrap_or_default();
+    let workspace =
+        workspace.map(|id| format!(", workspace_id => {}", quote_literal(id))).unwrap_or_default();
     format!("SELECT kepler.{function}({role}::pg_catalog.regrole{level}{workspace})")
 }
 

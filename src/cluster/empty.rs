@@ -41,7 +41,11 @@ fn empty_references<'t>(
         return Ok(None);
     };
     let old = trigger::old(trigger);
-    trigger::raise(empty(columns, &trigger::text(&old, "workspace_id"), &trigger::text(&old, "id")));
+    trigger::raise(empty(
+        columns,
+        &trigger::text(&old, "workspace_id"),
+        &trigger::text(&old, "id"),
+    ));
     Ok(Some(old.into_owned()))
 }
 

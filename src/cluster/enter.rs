@@ -64,6 +64,7 @@ fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
     }
     let value = CString::new(workspace_id.as_str()).unwrap_or_default();
     set_as_superuser(WORKSPACE_ID_NAME, &value, true);
+    part::enter();
     for pair in settings.chunks_exact(2) {
         let text = |text: &String| CString::new(text.as_str()).unwrap_or_default();
         set_for_transaction(&text(&pair[0]), &text(&pair[1]));

@@ -225,42 +225,55 @@ impl Call<'_> {
         most: usize,
     ) -> Option<usize> {
         let known: HashSet<&str> = picked.iter().map(|row| row.record_id.as_str()).collect();
-        let mut open: Vec<(usize, &Seen)> = seen
+        let (at, open): (Vec<usize>, Vec<&Seen>) = seen
             .iter()
             .enumerate()
             .filter(|(_, row)| row.meets && !known.contains(row.record_id.as_str()))
-            .collect();
-        if self.is_limited_by_key() {
-            let keys: Vec<String> = open.iter().filter_map(|(_, row)| row.key.clone()).collect();
-            self.open_windows(client, &keys);
-            let mut counts: HashMap<String, usize> = HashMap::new();
-            for key in picked.iter().filter_map(|row| row.key.clone()) {
-                *counts.entry(key).or_default() += 1;
-            }
-            open.retain(|(_, row)| {
-                let Some(key) = &row.key else { return false };
-                let count = counts.entry(key.clone()).or_default();
-                *count += 1;
-                *count <= self.left_of(key)
-            });
-        }
+            .unzip();
         let mut tried = 0;
         while tried < open.len() && picked.len() < most {
             let until = open.len().min(tried + most - picked.len());
-            self.lock_open(client, &open[tried..until], picked);
+            let passed = self.let_pass(client, &open[tried..until], picked);
+            self.lock_open(client, &passed, picked);
             tried = until;
         }
-        open.get(tried).map(|(at, _)| *at)
+        at.get(tried).copied()
     }
 
-    fn lock_open(
-        &self,
+    /// Those that the limits of their keys let pass beside what was picked. A claim holds the windows of keys that it may
+    /// serve, and of no others, which other claims serve meanwhile.
+    fn let_pass<'s>(
+        &mut self,
         client: &mut SpiClient<'_>,
-        open: &[(usize, &Seen)],
-        picked: &mut Vec<Picked>,
-    ) {
+        open: &[&'s Seen],
+        picked: &[Picked],
+    ) -> Vec<&'s Seen> {
+        if !self.is_limited_by_key() {
+            return open.to_vec();
+        }
+        let keys: Vec<String> = open.iter().filter_map(|row| row.key.clone()).collect();
+        self.open_windows(client, &keys);
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for key in picked.iter().filter_map(|row| row.key.as_deref()) {
+            *counts.entry(key).or_default() += 1;
+        }
+        let mut passed = open.to_vec();
+        passed.retain(|row| {
+            let Some(key) = row.key.as_deref() else { return false };
+            let count = counts.entry(key).or_default();
+            let passes = *count < self.left_of(key);
+            *count += usize::from(passes);
+            passes
+        });
+        passed
+    }
+
+    fn lock_open(&self, client: &mut SpiClient<'_>, open: &[&Seen], picked: &mut Vec<Picked>) {
+        if open.is_empty() {
+            return;
+        }
         let (mut places, mut ids) = (Array::new(array::TID), Array::new(array::TEXT));
-        for (_, row) in open {
+        for row in open {
             places.push_bytes(&row.place);
             ids.push_text(&row.record_id);
         }

@@ -3,6 +3,7 @@
 use super::{Filter, compile};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
+use crate::pg::encoding::require_utf8;
 use crate::pg::{support, varlena};
 use pgrx::AnyElement;
 use pgrx::datum::Internal;
@@ -90,6 +91,7 @@ fn kept(datum: pg_sys::Datum) -> Result<Rc<Filter>, Error> {
         if let Some(known) = last.as_ref().filter(|known| known.is_of(bytes)) {
             return Ok(Rc::clone(known));
         }
+        require_utf8()?;
         let read = Rc::new(Filter::read(bytes)?);
         *last = (bytes.len() <= MAX_KEPT).then(|| Rc::clone(&read));
         Ok(read)

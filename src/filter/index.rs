@@ -33,20 +33,32 @@ struct Predicate {
 impl Filter {
     /// None where an index is no help.
     pub(crate) fn probe(&self) -> Option<Probe> {
-        let predicate = of_condition(&self.bytes, &self.condition)?;
+        self.probe_from("$")
+    }
+
+    /// The same where the document stands below a key of another one.
+    pub(crate) fn probe_below(&self, key: &str) -> Option<Probe> {
+        self.probe_from(&format!("$.{}", quoted(key.as_bytes())))
+    }
+
+    fn probe_from(&self, root: &str) -> Option<Probe> {
+        let predicate = of_condition(&self.bytes, root, &self.condition)?;
         Some(Probe { path: format!("$ ? ({})", predicate.text), exact: predicate.exact })
     }
 }
 
-fn of_condition(bytes: &[u8], condition: &Condition) -> Option<Predicate> {
+/// `root`: where the document stands.
+fn of_condition(bytes: &[u8], root: &str, condition: &Condition) -> Option<Predicate> {
     match condition {
-        Condition::All(parts) => and(parts.iter().map(|part| of_condition(bytes, part)).collect()),
+        Condition::All(parts) => {
+            and(parts.iter().map(|part| of_condition(bytes, root, part)).collect())
+        }
         Condition::Any(parts) => {
-            or(parts.iter().map(|part| of_condition(bytes, part)).collect::<Option<_>>()?)
+            or(parts.iter().map(|part| of_condition(bytes, root, part)).collect::<Option<_>>()?)
         }
         Condition::Not(_) => None,
         Condition::Field(path, tests) => {
-            let base = accessors(path)?;
+            let base = accessors(root, path)?;
             and(tests.iter().map(|test| of_test(bytes, &base, test)).collect())
         }
     }
@@ -156,8 +168,8 @@ fn equals(base: &str, scalar: Value<'_>) -> Option<Predicate> {
 }
 
 /// None where a key may be the index of an array.
-fn accessors(path: &Path) -> Option<String> {
-    let mut text = "$".to_owned();
+fn accessors(root: &str, path: &Path) -> Option<String> {
+    let mut text = root.to_owned();
     for key in path.parts() {
         if path::index(key).is_some() {
             return None;

@@ -34,12 +34,13 @@ pub(crate) struct Filter {
 }
 
 /// A filter as an expression in SQL that is true or false, never NULL.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Compiled {
     /// Holds the column, fixed names and `$n`, and nothing of the filter.
     pub(crate) sql: String,
     /// The values of `$n`. Where a plan is kept, a cast would be done again for each row.
     pub(crate) parameters: Vec<Operand>,
+    filter: Filter,
 }
 
 /// A value that a compiled filter needs.
@@ -96,7 +97,16 @@ pub(crate) fn compile(
     if conjuncts.is_empty() {
         conjuncts.push("true".to_owned());
     }
-    Ok(Compiled { sql: format!("({})", conjuncts.join(" AND ")), parameters })
+    let sql = format!("({})", conjuncts.join(" AND "));
+    Ok(Compiled { sql, parameters, filter: read })
+}
+
+impl Compiled {
+    /// The `jsonpath` that every match fulfils where the document stands below a key of another one; None where an index is
+    /// no help.
+    pub(crate) fn path_below(&self, key: &str) -> Option<String> {
+        Some(self.filter.probe_below(key)?.path)
+    }
 }
 
 impl Filter {

@@ -34,7 +34,7 @@ fn problems(filter: &str, expected: &[&str]) {
 
 #[track_caller]
 fn compiles(filter: &str, sql: &str, parameters: &[&str]) {
-    let Compiled { sql: found, parameters: bound } = compile(filter, "m.metadata", 3).unwrap();
+    let Compiled { sql: found, parameters: bound, .. } = compile(filter, "m.metadata", 3).unwrap();
     let short = found.replace("OPERATOR(pg_catalog.@?)", "@?").replace("::pg_catalog.", "::");
     assert_eq!(
         (short.as_str(), bound.iter().map(Operand::text).collect()),
@@ -322,6 +322,16 @@ fn values_and_keys_are_bound() {
     ] {
         compiles(filter, "(kepler.json_matches(m.metadata, $3::jsonb))", &[filter]);
     }
+}
+
+#[test]
+fn a_document_may_stand_below_a_key() {
+    let below = |filter| compile(filter, "c", 1).unwrap().path_below("it's \"x\"");
+    assert_eq!(
+        below(r#"{"n": 1, "a.b": {"$in": [2, "x"]}, "y": {"$gt": 5}}"#).unwrap(),
+        r#"$ ? (($."it's \"x\""."n" == 1 && ($."it's \"x\""."a"."b" == 2 || $."it's \"x\""."a"."b" == "x")))"#
+    );
+    assert_eq!(below(r#"{"y": {"$gt": 5}}"#), None);
 }
 
 fn key() -> impl Strategy<Value = String> {

@@ -3,6 +3,7 @@
 use super::apply::apply;
 use super::operations::Operations;
 use crate::error::Error;
+use crate::pg::encoding::require_utf8;
 use crate::pg::varlena;
 use crate::poll;
 use pgrx::prelude::*;
@@ -27,6 +28,7 @@ pub(super) fn operations(datum: pg_sys::Datum) -> Result<Rc<Operations>, Error> 
         if let Some(known) = last.as_ref().filter(|known| known.are_of(bytes)) {
             return Ok(Rc::clone(known));
         }
+        require_utf8()?;
         poll::need(2 * bytes.len());
         let read = Rc::new(Operations::read(bytes)?);
         *last = (bytes.len() <= KEPT_BUFFER).then(|| Rc::clone(&read));

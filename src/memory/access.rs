@@ -188,8 +188,17 @@ pub(super) fn open_space(
     if !is_needed && space.is_none() {
         return Ok(None);
     }
+    open_needed_space(client, space, workspace_id).map(Some)
+}
+
+/// The space that embeddings go to: without a name the one that the workspace searches.
+pub(super) fn open_needed_space(
+    client: &mut SpiClient<'_>,
+    space: Option<&str>,
+    workspace_id: &str,
+) -> Result<Space, Error> {
     let searched = searched(client, workspace_id)?;
     let space = Space::find(client, Embedded::Memories, space.or(searched.space.as_deref()))?;
     space.require_active()?;
-    Ok(Some(space))
+    Ok(space)
 }

@@ -215,7 +215,9 @@ fn count(raw: &[u8]) -> Option<usize> {
 pub(super) fn embedding(reader: &mut Reader<'_>, space: Option<&Space>) -> Option<Embedding> {
     let field = "embedding";
     let raw = reader.raw(field)?;
-    let dimensions = space.map_or(0, |space| space.dimensions) as u16;
+    // Without a space it only matters that there is one.
+    let dimensions = space.map_or_else(|| count(raw).unwrap_or(0), |space| space.dimensions);
+    let dimensions = u16::try_from(dimensions).unwrap_or(u16::MAX);
     if let (Some(space), Some(given)) = (space, count(raw))
         && let Err(error) = space.check_dimensions(given)
     {

@@ -4,9 +4,11 @@ use super::access::Reader;
 use super::embedded::Embedded;
 use super::embedding::Embedding;
 use super::nearest::{Details, Plan, Search};
+use super::sample::usual;
 use super::scope::Conditions;
 use super::score::{Fusion, Half};
 use super::space::Space;
+use super::usual::Usual;
 use super::words::{Enough, Worded, by_words, score_others};
 use crate::error::Error;
 use crate::pg::array::Array;
@@ -55,6 +57,7 @@ pub(crate) struct Gathered<D> {
     pub(crate) order: Vec<String>,
     pub(crate) candidates: HashMap<String, Candidate<D>>,
     pub(crate) plan: Plan,
+    pub(crate) usual: Usual,
 }
 
 /// Finds the candidates, those that vectors find first; each with its distance, if it has one.
@@ -118,7 +121,13 @@ pub(crate) fn gather<D: Details>(
             }
         }
     }
-    Gathered { order, candidates, plan }
+    let usual = match (space, question.embedding) {
+        (Some(space), Some(embedding)) if question.is_scaled(space) => {
+            usual(client, question, space, embedding)
+        }
+        _ => Usual::default(),
+    };
+    Gathered { order, candidates, plan, usual }
 }
 
 /// How many candidates are looked for, each way.
@@ -149,24 +158,33 @@ impl Question<'_> {
         Ok(Some(space))
     }
 
+    /// Whether what both ways say is put on one scale, for which it must be known what similarity is usual.
+    fn is_scaled(&self, space: &Space) -> bool {
+        self.query_text.is_some()
+            && self.fusion.is_of_scores()
+            && space.vectors.metric == Metric::Cosine
+    }
+
     /// How well a candidate answers, from 0 to 1: by its similarity, by its words, or by both.
     pub(crate) fn relevance<D>(
         &self,
         candidate: &Candidate<D>,
         similarity: Option<f64>,
         space: Option<&Space>,
+        usual: &Usual,
     ) -> f64 {
         // Only the cosine has a scale; of other metrics the ranks are comparable.
         let has_scale = space.is_none_or(|space| space.vectors.metric == Metric::Cosine);
         let fusion = if has_scale { self.fusion } else { self.fusion.of_ranks() };
-        let of =
-            |score: Option<f64>, rank| Half { score: score.unwrap_or(0.0).clamp(0.0, 1.0), rank };
-        let vector = of(similarity, candidate.vector_rank);
+        let of = |score: Option<f64>, rank| Half { score: score.unwrap_or(0.0), rank };
         let text = of(candidate.text_score, candidate.text_rank);
         match (self.query_text, self.embedding) {
-            (None, _) => vector.score,
+            (None, _) => similarity.unwrap_or(0.0).clamp(0.0, 1.0),
             (Some(_), None) => fusion.one(text),
-            (Some(_), Some(_)) => fusion.both(vector, text),
+            (Some(_), Some(_)) => {
+                let stands_out = similarity.map(|similarity| usual.stands_out(similarity));
+                fusion.both(of(stands_out, candidate.vector_rank), text)
+            }
         }
     }
 }

@@ -11,30 +11,62 @@ use super::space::Space;
 use crate::answer::Outcome;
 use crate::jsonb::builder::Builder;
 use crate::pg::array::{self, Array};
-use crate::pg::plan::Statement;
+use crate::pg::plan::{Statement, sql};
 use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::{HashMap, HashSet};
 
+/// What the repeats say beside their content.
+macro_rules! said {
+    () => {
+        "(SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS metadata,
+                 pg_catalog.unnest($4) AS relevance_score, pg_catalog.unnest($5) AS expires_at,
+                 pg_catalog.unnest($7) AS valid_from) AS n"
+    };
+}
+
+/// Whether that is more than what is stored says.
+macro_rules! is_more {
+    ($m:literal) => {
+        concat!(
+            "(NOT ",
+            $m,
+            ".metadata @> n.metadata OR ",
+            $m,
+            ".relevance_score < n.relevance_score
+              OR ",
+            $m,
+            ".valid_from > COALESCE(n.valid_from, $6)
+              OR (",
+            $m,
+            ".expires_at IS NOT NULL
+                  AND (n.expires_at IS NULL OR n.expires_at > ",
+            $m,
+            ".expires_at)))"
+        )
+    };
+}
+
 thread_local! {
+    // Locked in the order of the array, which is that of the ids: so that two calls cannot wait for each other.
     static MERGE: Statement = const { Statement::new(
-        c"UPDATE kepler.memories AS m
-          SET metadata = m.metadata || n.metadata,
-              relevance_score = GREATEST(m.relevance_score, n.relevance_score),
-              valid_from = LEAST(m.valid_from, COALESCE(n.valid_from, $6)),
-              expires_at = CASE WHEN m.expires_at IS NOT NULL AND n.expires_at IS NOT NULL
-                                THEN GREATEST(m.expires_at, n.expires_at) END
-          FROM (SELECT pg_catalog.unnest($2) AS id, pg_catalog.unnest($3) AS metadata,
-                       pg_catalog.unnest($4) AS relevance_score, pg_catalog.unnest($5) AS expires_at,
-                       pg_catalog.unnest($7) AS valid_from) AS n
-          WHERE m.workspace_id = $1 AND m.id = n.id
-            AND (NOT m.metadata @> n.metadata OR m.relevance_score < n.relevance_score
-                OR m.valid_from > COALESCE(n.valid_from, $6)
-                OR (m.expires_at IS NOT NULL
-                    AND (n.expires_at IS NULL OR n.expires_at > m.expires_at)))
-          RETURNING m.id",
+        sql(concat!(
+            "UPDATE kepler.memories AS m
+             SET metadata = m.metadata || n.metadata,
+                 relevance_score = GREATEST(m.relevance_score, n.relevance_score),
+                 valid_from = LEAST(m.valid_from, COALESCE(n.valid_from, $6)),
+                 expires_at = CASE WHEN m.expires_at IS NOT NULL AND n.expires_at IS NOT NULL
+                                   THEN GREATEST(m.expires_at, n.expires_at) END
+             FROM ", said!(), "
+             WHERE m.workspace_id = $1 AND m.id = n.id AND ", is_more!("m"), "
+               AND n.id = ANY (ARRAY(
+                   SELECT l.id FROM ", said!(), " CROSS JOIN LATERAL (
+                       SELECT x.id FROM kepler.memories AS x
+                       WHERE x.workspace_id = $1 AND x.id = n.id AND ", is_more!("x"), "
+                       LIMIT 1 FOR NO KEY UPDATE) AS l))
+             RETURNING m.id\0")),
         &[
             pg_sys::TEXTOID, pg_sys::TEXTARRAYOID, pg_sys::JSONBARRAYOID, pg_sys::FLOAT8ARRAYOID,
             pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZOID, pg_sys::TIMESTAMPTZARRAYOID,
@@ -119,6 +151,8 @@ fn merge(client: &mut SpiClient<'_>, workspace: &Text, repeats: &[&Repeat]) -> V
     let (mut ids, mut relevance) = (Array::new(array::TEXT), Array::new(array::FLOAT));
     let mut expires_at = Array::new(array::TIMESTAMPTZ);
     let mut valid_from = Array::new(array::TIMESTAMPTZ);
+    let mut repeats = repeats.to_vec();
+    repeats.sort_unstable_by_key(|(_, id, ..)| id);
     for (at, id, _, new) in repeats {
         places.insert(id, *at);
         ids.push_text(id);

@@ -1,26 +1,26 @@
 //! Writes memories and their embeddings.
 //!
 //! 1. What cannot be written is rejected: unknown users, memories to supersede that are not there or another
-//!    user's.
+//!    user's. What is stored and changes is locked (`put_lock`).
 //! 2. On request, what is remembered already is found (`dedupe`).
 //! 3. The rest is inserted, and what it supersedes ends. What a constraint or trigger of somebody's refuses is
 //!    found out and rejected by itself.
 //! 4. What stood back for an element that was refused in 3 takes its turn.
 
-use super::access::searched;
 use super::decode::NewMemory;
 use super::dedupe::{self, Known, Original};
 use super::embedded::{Present, insert_embeddings};
 use super::error::MemoryError;
 use super::merge::merge_known;
+use super::named::{unknown_languages, unknown_users};
 use super::put_keyed::{self, Given, Place, Written};
-use super::put_rows::{Beside, Rows};
+use super::put_plain;
+use super::put_rows::Beside;
 use super::space::Space;
 use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
 use crate::error::Error;
 use crate::id::new_id;
 use crate::pg::advisory;
-use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::plan::Statement;
 use crate::pg::subtransaction;
@@ -48,40 +48,6 @@ thread_local! {
         c"SELECT FROM kepler.workspaces AS w WHERE w.id = $1",
         &[pg_sys::TEXTOID],
     ) };
-    static USERS: Statement = const { Statement::new(
-        c"SELECT n.id FROM (SELECT pg_catalog.unnest($2) AS id) AS n
-          WHERE NOT EXISTS (SELECT FROM kepler.users AS u WHERE u.workspace_id = $1 AND u.id = n.id)",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
-    ) };
-    // In the order of the ids, so that two calls cannot wait for each other.
-    static LOCK: Statement = const { Statement::new(
-        c"SELECT m.id, m.superseded_by, m.user_id FROM kepler.memories AS m
-          WHERE m.workspace_id = $1 AND m.id = ANY ($2)
-          ORDER BY m.id FOR NO KEY UPDATE",
-        &[pg_sys::TEXTOID, pg_sys::TEXTARRAYOID],
-    ) };
-    static INSERT: Statement = const { Statement::new(
-        c"INSERT INTO kepler.memories (
-              workspace_id, id, user_id, context_type, content, format, relevance_score, metadata,
-              valid_from, expires_at, namespace, ttl, created_at, updated_at, language)
-          SELECT $1, n.id, n.user_id, n.context_type, n.content,
-              CASE WHEN n.is_json THEN 'JSON'::kepler.memory_format ELSE 'TEXT' END,
-              n.relevance_score, COALESCE(n.metadata, '{}'), COALESCE(n.valid_from, $2),
-              COALESCE(n.expires_at, $2 + n.ttl), n.namespace, n.ttl, $2, $2, n.language
-          FROM (SELECT pg_catalog.unnest($3) AS id, pg_catalog.unnest($4) AS user_id,
-                       pg_catalog.unnest($5) AS context_type, pg_catalog.unnest($6) AS content,
-                       pg_catalog.unnest($7) AS is_json, pg_catalog.unnest($8) AS relevance_score,
-                       pg_catalog.unnest($9) AS metadata, pg_catalog.unnest($10) AS valid_from,
-                       pg_catalog.unnest($11) AS expires_at, pg_catalog.unnest($12) AS namespace,
-                       pg_catalog.unnest($13) AS ttl, pg_catalog.unnest($15) AS language) AS n
-          RETURNING id, CASE WHEN $14 THEN content END",
-        &[
-            pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID,
-            pg_sys::TEXTARRAYOID, pg_sys::TEXTARRAYOID, pg_sys::BOOLARRAYOID, pg_sys::FLOAT8ARRAYOID,
-            pg_sys::JSONBARRAYOID, pg_sys::TIMESTAMPTZARRAYOID, pg_sys::TIMESTAMPTZARRAYOID,
-            pg_sys::TEXTARRAYOID, pg_sys::INTERVALARRAYOID, pg_sys::BOOLOID, pg_sys::TEXTARRAYOID,
-        ],
-    ) };
     static SUPERSEDE: Statement = const { Statement::new(
         c"UPDATE kepler.memories AS m
           SET superseded_by = n.by,
@@ -103,24 +69,56 @@ pub(crate) fn lock(workspace_id: &str, exclusive: bool) {
 }
 
 /// What is left to be written of a batch, and what has become of the rest.
-struct Batch<'b> {
-    workspace: &'b Text,
+pub(super) struct Batch<'b> {
+    pub(super) workspace: &'b Text,
     space: Option<&'b Space>,
-    memories: Vec<Option<NewMemory>>,
+    pub(super) memories: Vec<Option<NewMemory>>,
     /// What each gets if it is new: in the order of the batch, whatever is written first.
     ids: Vec<String>,
-    answers: Vec<Put>,
+    pub(super) answers: Vec<Put>,
+    /// Whether it waits for others more than once, and so in an order.
+    pub(super) is_ordered: bool,
+    /// Memories that have one of the batch's keys, which are locked.
+    pub(super) in_the_way: HashSet<String>,
+    /// The places of these keys.
+    pub(super) held: HashSet<(Option<String>, String, String)>,
     /// Whether the elements that the database refuses are answered; else its error ends the call.
     skip: bool,
 }
 
-/// Writes what can be written of a batch, and answers for each element. `skip`: also where the database
-/// refuses an element.
+/// Writes what can be written of a batch, and answers for each element. `elements` gives them, as often as the call begins anew.
+/// `skip`: also where the database refuses an element.
 pub(crate) fn run(
     client: &mut SpiClient<'_>,
     workspace_id: &str,
     space: Option<&Space>,
+    mut elements: impl FnMut() -> Result<Vec<Result<NewMemory, Rejection>>, Error>,
+    dedupe: bool,
+    skip: bool,
+) -> Result<Vec<Put>, Error> {
+    let mut first = Some(elements()?);
+    let keyed = |memory: &&NewMemory| memory.key.is_some();
+    let is_ordered = first.as_ref().is_some_and(|first| {
+        let given = || first.iter().flatten();
+        let keys = given().filter(keyed).count();
+        keys > 1 || keys == 1 && given().any(|memory| memory.supersedes.is_some())
+    });
+    let mut once = || {
+        let elements = match first.take() {
+            Some(first) => first,
+            None => elements()?,
+        };
+        run_once(client, workspace_id, space, elements, is_ordered, dedupe, skip)
+    };
+    if is_ordered { subtransaction::attempt_anew(once) } else { once() }
+}
+
+fn run_once(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    space: Option<&Space>,
     elements: Vec<Result<NewMemory, Rejection>>,
+    is_ordered: bool,
     dedupe: bool,
     skip: bool,
 ) -> Result<Vec<Put>, Error> {
@@ -143,13 +141,23 @@ pub(crate) fn run(
         answers.push(answer);
     }
     let ids = memories.iter().map(|_| new_id()).collect();
-    let mut batch = Batch { workspace: &workspace, space, memories, ids, answers, skip };
+    let mut batch = Batch {
+        workspace: &workspace,
+        space,
+        memories,
+        ids,
+        answers,
+        is_ordered,
+        in_the_way: HashSet::new(),
+        held: HashSet::new(),
+        skip,
+    };
     batch.reject_unknown_users(client);
     batch.reject_unknown_languages(client, workspace_id)?;
     // Each round writes or rejects at least the first element that is left.
     while batch.memories.iter().any(Option::is_some) {
         let replaced = batch.take_replaced();
-        let losers = batch.find_predecessors(client);
+        let losers = batch.lock_stored(client);
         let repeats = if dedupe { batch.take_known(client) } else { Vec::new() };
         batch.insert_all(client)?;
         let mut again = Vec::new();
@@ -202,39 +210,6 @@ fn size(memory: &NewMemory) -> usize {
         + memory.metadata.as_ref().map_or(0, Vec::len)
 }
 
-/// Those of the users that are not there.
-pub(super) fn unknown_users<'u>(
-    client: &mut SpiClient<'_>,
-    workspace: &Text,
-    named: impl Iterator<Item = &'u str>,
-) -> HashSet<String> {
-    let named: HashSet<&str> = named.collect();
-    if named.is_empty() {
-        return HashSet::new();
-    }
-    let mut ids = Array::texts(named);
-    let rows = USERS.with(|plan| plan.run(client, &[Some(workspace.datum()), Some(ids.datum())]));
-    rows.iter::<1>().filter_map(|row| row.text(0).map(str::to_owned)).collect()
-}
-
-/// The elements whose language is none of the workspace's, and what is said of each.
-pub(super) fn unknown_languages<'l>(
-    client: &mut SpiClient<'_>,
-    workspace_id: &str,
-    languages: impl Iterator<Item = Option<&'l str>>,
-) -> Result<Vec<(usize, Violation)>, Error> {
-    let mut unknown = Vec::new();
-    for (at, language) in languages.enumerate() {
-        let Some(language) = language else { continue };
-        let searched = searched(client, workspace_id)?;
-        if !searched.has(language) {
-            let text = Error::from(searched.lacks(language)).text();
-            unknown.push((at, Violation::invalid("language", text)));
-        }
-    }
-    Ok(unknown)
-}
-
 impl Batch<'_> {
     fn reject_unknown_users(&mut self, client: &mut SpiClient<'_>) {
         let named = self.memories.iter().flatten().filter_map(|memory| memory.user_id.as_deref());
@@ -278,69 +253,6 @@ impl Batch<'_> {
             reject(&mut self.answers[at], problem);
         }
         Ok(())
-    }
-
-    /// Locks the memories to supersede, and rejects the elements whose memory does not exist. Gives
-    /// the elements that come too late for theirs, with the one that was first. Another user's memory counts as missing.
-    fn find_predecessors(&mut self, client: &mut SpiClient<'_>) -> Vec<(usize, usize, NewMemory)> {
-        let mut losers = Vec::new();
-        let named =
-            self.memories.iter().flatten().filter_map(|memory| memory.supersedes.as_deref());
-        let mut ids = Array::texts(named);
-        if ids.count() > 0 {
-            let parameters = [Some(self.workspace.datum()), Some(ids.datum())];
-            let rows = LOCK.with(|plan| plan.run(client, &parameters));
-            let found: HashMap<&str, (Option<&str>, Option<&str>)> = rows
-                .iter::<3>()
-                .filter_map(|row| Some((row.text(0)?, (row.text(1), row.text(2)))))
-                .collect();
-            let mut first: HashMap<String, usize> = HashMap::new();
-            for at in 0..self.memories.len() {
-                let Some(memory) = &self.memories[at] else { continue };
-                let Some(old) = memory.supersedes.clone() else { continue };
-                let own =
-                    found.get(old.as_str()).filter(|(_, user)| *user == memory.user_id.as_deref());
-                let answer = &mut self.answers[at];
-                match own {
-                    None => {
-                        let text = format!("\"{old}\" is not a memory of the same user");
-                        reject(
-                            answer,
-                            Violation::new(Some("supersedes"), Code::own("unknown_memory"), text),
-                        );
-                    }
-                    Some((Some(by), _)) => {
-                        let text = format!("\"{old}\" is superseded by {by} already");
-                        reject(
-                            answer,
-                            Violation::new(
-                                Some("supersedes"),
-                                Code::own("superseded_already"),
-                                text,
-                            ),
-                        );
-                    }
-                    // What is rejected takes nobody's place.
-                    Some(_) if answer.is_rejected() => (),
-                    Some(_) => match first.get(&old) {
-                        Some(&winner) => {
-                            losers.extend(
-                                self.memories[at].take().map(|memory| (at, winner, memory)),
-                            );
-                        }
-                        None => {
-                            first.insert(old, at);
-                        }
-                    },
-                }
-            }
-        }
-        for (memory, answer) in self.memories.iter_mut().zip(&self.answers) {
-            if answer.is_rejected() {
-                *memory = None;
-            }
-        }
-        losers
     }
 
     /// Takes out what is remembered already: gives the elements with what they repeat.
@@ -437,9 +349,11 @@ impl Batch<'_> {
         let of_chunk = |&at: &usize| Some((at, self.memories[at].as_ref()?));
         let memories: Vec<(usize, &NewMemory)> = chunk.iter().filter_map(of_chunk).collect();
         let is_keyed = memories.first().is_some_and(|(_, memory)| memory.key.is_some());
+        let given: Vec<Given<'_>> =
+            memories.iter().map(|&(at, memory)| Given { at, id: &self.ids[at], memory }).collect();
         let mut written = match is_keyed {
-            true => self.upsert(client, &memories, now),
-            false => self.insert_plain(client, &memories, now),
+            true => self.upsert(client, &given, now),
+            false => put_plain::insert(client, self.workspace, self.space, now, &given),
         };
         let mut beside = Beside::new(self.space);
         for Written { at, id, is_as_given, .. } in &written {
@@ -482,26 +396,30 @@ impl Batch<'_> {
         }
     }
 
-    /// Writes memories under their keys. What one supersedes is ended before: it may have the key itself.
-    fn upsert(
-        &self,
-        client: &mut SpiClient<'_>,
-        memories: &[(usize, &NewMemory)],
-        now: i64,
-    ) -> Vec<Written> {
-        let given: Vec<Given<'_>> =
-            memories.iter().map(|&(at, memory)| Given { at, id: &self.ids[at], memory }).collect();
+    /// Writes memories under their keys. What is superseded and has one of the batch's keys itself is ended before; all else
+    /// afterwards, when nobody is waited for any more.
+    fn upsert(&self, client: &mut SpiClient<'_>, given: &[Given<'_>], now: i64) -> Vec<Written> {
         let end = |client: &mut SpiClient<'_>| {
             let mut beside = Beside::new(None);
-            for Given { id, memory, .. } in &given {
-                beside.push(id, memory, false, now);
+            for Given { id, memory, .. } in given {
+                if memory.supersedes.as_ref().is_some_and(|old| self.in_the_way.contains(old)) {
+                    beside.push(id, memory, false, now);
+                }
             }
             self.supersede(client, beside, now);
         };
-        let written = put_keyed::upsert(client, self.workspace, self.space, now, &given, end);
+        let (mut held, free): (Vec<Given<'_>>, Vec<Given<'_>>) =
+            given.iter().copied().partition(|given| !self.is_ordered || self.is_held(given.memory));
+        let mut written = put_keyed::claim(client, self.workspace, self.space, now, &free);
+        let claimed: HashSet<usize> = written.iter().map(|written| written.at).collect();
+        // What a trigger swallows, or gives a place that is taken.
+        held.extend(free.into_iter().filter(|given| !claimed.contains(&given.at)));
+        if !held.is_empty() {
+            let upsert = put_keyed::upsert;
+            written.extend(upsert(client, self.workspace, self.space, now, &held, end));
+        }
         // What a trigger swallows takes nobody's place.
-        if written.len() < memories.len() && memories.iter().any(|(_, it)| it.supersedes.is_some())
-        {
+        if written.len() < given.len() && given.iter().any(|it| it.memory.supersedes.is_some()) {
             ereport!(
                 ERROR,
                 PgSqlErrorCode::ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION,
@@ -510,44 +428,10 @@ impl Batch<'_> {
         }
         written
     }
-
-    fn insert_plain(
-        &self,
-        client: &mut SpiClient<'_>,
-        memories: &[(usize, &NewMemory)],
-        now: i64,
-    ) -> Vec<Written> {
-        let workspace = self.workspace;
-        let mut rows = Rows::new();
-        let mut ids: HashMap<&str, (usize, &NewMemory)> = HashMap::with_capacity(memories.len());
-        for &(at, memory) in memories {
-            rows.push(&self.ids[at], memory);
-            ids.insert(&self.ids[at], (at, memory));
-        }
-        let parameters = [
-            Some(workspace.datum()),
-            Some(pg_sys::Datum::from(now)),
-            Some(rows.ids.datum()),
-            Some(rows.users.datum()),
-            Some(rows.types.datum()),
-            Some(rows.contents.datum()),
-            Some(rows.is_json.datum()),
-            Some(rows.relevance.datum()),
-            Some(rows.metadata.datum()),
-            Some(rows.valid_from.datum()),
-            Some(rows.expires_at.datum()),
-            Some(rows.namespaces.datum()),
-            Some(rows.ttls.datum()),
-            Some(pg_sys::Datum::from(self.space.is_some())),
-            rows.has_languages.then(|| rows.languages.datum()),
-        ];
-        let inserted = INSERT.with(|plan| plan.run(client, &parameters));
-        // A trigger of somebody's may have changed what is remembered: the embedding is of something else then.
-        let written = inserted.iter::<2>().filter_map(|row| {
-            let (id, (at, memory)) = ids.remove_entry(row.text(0)?)?;
-            let is_as_given = row.text(1).is_none_or(|content| content == memory.content);
-            Some(Written { at, id: id.to_owned(), outcome: Outcome::Inserted, is_as_given })
-        });
-        written.collect()
+    fn is_held(&self, memory: &NewMemory) -> bool {
+        let place = |(user, namespace, key): Place<'_>| {
+            (user.map(str::to_owned), namespace.to_owned(), key.to_owned())
+        };
+        memory.place().is_some_and(|taken| self.held.contains(&place(taken)))
     }
 }

@@ -1,11 +1,12 @@
 //! The SQL functions that remember.
 
-use super::access::open_space;
+use super::access::{open_needed_space, open_space};
 use super::decode::{self, NewMemory, see_to_secrets};
 use super::embedding::Embedding;
 use super::error::MemoryError;
 use super::put;
 use super::ttl::Ttl;
+use super::with_space;
 use crate::answer::{self, Rejection, Violation};
 use crate::arguments::{ArgumentError, required};
 use crate::error::Error;
@@ -133,7 +134,7 @@ fn remember_v2(
             return Err(Error::from(MemoryError::Invalid { problems, holds_secret }));
         }
         // What the database has against it is told in its own words.
-        let memory = vec![Ok(memory)];
+        let memory = || Ok(vec![Ok(memory.clone())]);
         let answers = put::run(client, &workspace_id, space.as_ref(), memory, dedupe, false)?;
         Ok(answers.into_iter().next().ok_or(ArgumentError::Null("content"))?)
     })?;
@@ -177,10 +178,24 @@ fn remember_many(
     let text = memories.ok_or(ArgumentError::Null("memories"))?;
     let answers = Spi::connect_mut(|client| {
         put::lock(&workspace_id, dedupe);
-        // A space is needed only if something has an embedding.
-        let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
-        let space = open_space(client, space.as_deref(), &workspace_id, embedded)?;
-        let batch = decode::batch(text, space.as_ref())?;
+        let (space, batch) = match space.as_deref() {
+            None => with_space::read(
+                text,
+                || open_needed_space(client, None, &workspace_id),
+                |space| decode::batch(text, space),
+                |memory| memory.embedding.is_some(),
+            )?,
+            named => {
+                let space = open_needed_space(client, named, &workspace_id)?;
+                let batch = decode::batch(text, Some(&space))?;
+                (Some(space), batch)
+            }
+        };
+        let mut first = Some(batch);
+        let batch = || match first.take() {
+            Some(first) => Ok(first),
+            None => Ok(decode::batch(text, space.as_ref())?),
+        };
         put::run(client, &workspace_id, space.as_ref(), batch, dedupe, true)
     })?;
     Ok(TableIterator::new(answer::whole_rows(answers)))

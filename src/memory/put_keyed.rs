@@ -1,6 +1,7 @@
 //! Writes memories that have a key: each takes the place of what is stored under it.
 //!
-//! One statement inserts or updates, so that two sessions that write the same key write one memory. What is stored
+//! One statement inserts or updates, so that two sessions that write the same key write one memory. Where a call writes several, what
+//! is stored was locked before (`put_lock`), and keys that are free are claimed by an insert that locks nothing else. What is stored
 //! and says the same is locked and not written. A memory that has expired is not there any more, whether it was
 //! deleted already or not.
 
@@ -8,7 +9,8 @@ use super::decode::NewMemory;
 use super::put_rows::Rows;
 use super::space::Space;
 use crate::answer::Outcome;
-use crate::pg::plan::{Statement, sql};
+use crate::pg::plan::{Parameter, Statement, sql};
+use crate::pg::subtransaction;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
@@ -108,7 +110,7 @@ const TYPES: &[pg_sys::Oid] = &[
 ];
 
 thread_local! {
-    // In the order of the ids, so that two calls cannot wait for each other.
+    // In the order in which `put_lock` has locked what more than one key has.
     static DELETE_EXPIRED: Statement = const { Statement::new(
         sql(concat!(
             "WITH expired AS MATERIALIZED (", stored!("m.id", "AND m.expires_at <= $2"), "),
@@ -116,7 +118,7 @@ thread_local! {
                  SELECT x.id FROM kepler.memories AS x
                  WHERE x.workspace_id = $1 AND x.id = ANY (ARRAY(SELECT e.id FROM expired AS e))
                      AND x.expires_at <= $2 AND $15 IS NOT NULL
-                 ORDER BY x.id FOR UPDATE)
+                 ORDER BY x.id COLLATE \"C\" FOR UPDATE)
              DELETE FROM kepler.memories AS x
              WHERE x.workspace_id = $1 AND x.id = ANY (ARRAY(SELECT l.id FROM locked AS l))\0")),
         TYPES,
@@ -141,6 +143,22 @@ thread_local! {
                  m.key, CASE WHEN $15 THEN m.content END\0")),
         TYPES,
     ) };
+    // Waits for whoever inserts the same key, and for nobody who has it.
+    static CLAIM: Statement = const { Statement::new(
+        sql(concat!(
+            "INSERT INTO kepler.memories AS m (
+                 workspace_id, id, user_id, context_type, content, format, relevance_score, metadata,
+                 valid_from, expires_at, namespace, key, ttl, language, created_at, updated_at)
+             SELECT $1, n.*, $2, $2 FROM ", given!(), "
+             ON CONFLICT (workspace_id, user_id, namespace, key) WHERE key IS NOT NULL AND valid_to IS NULL
+             DO NOTHING
+             RETURNING m.id, CASE WHEN $15 THEN m.content END\0")),
+        TYPES,
+    ) };
+    static TAKEN: Statement = const { Statement::new(
+        sql(concat!("SELECT s.id FROM (", stored!("m.id", "AND $15 IS NOT NULL"), ") AS s\0")),
+        TYPES,
+    ) };
     static UNCHANGED: Statement = const { Statement::new(
         sql(concat!(
             "SELECT s.given_id, s.id FROM (", stored!(concat!("m.id, ", differs!("n"), " AS differs"), ""), ") AS s
@@ -150,10 +168,75 @@ thread_local! {
 }
 
 /// An element, and the id that it gets if it is new.
+#[derive(Clone, Copy)]
 pub(super) struct Given<'m> {
     pub(super) at: usize,
     pub(super) id: &'m str,
     pub(super) memory: &'m NewMemory,
+}
+
+fn parameters(
+    workspace: &Text,
+    space: Option<&Space>,
+    now: i64,
+    rows: &mut Rows,
+) -> [Parameter; 16] {
+    [
+        Some(workspace.datum()),
+        Some(pg_sys::Datum::from(now)),
+        Some(rows.ids.datum()),
+        Some(rows.users.datum()),
+        Some(rows.types.datum()),
+        Some(rows.contents.datum()),
+        Some(rows.is_json.datum()),
+        Some(rows.relevance.datum()),
+        Some(rows.metadata.datum()),
+        Some(rows.valid_from.datum()),
+        Some(rows.expires_at.datum()),
+        Some(rows.namespaces.datum()),
+        Some(rows.keys.datum()),
+        Some(rows.ttls.datum()),
+        Some(pg_sys::Datum::from(space.is_some())),
+        rows.has_languages.then(|| rows.languages.datum()),
+    ]
+}
+
+/// Inserts elements whose places were free when the call has locked what is stored (`put_lock`), in the order of the places. Where
+/// one is taken by now, that row would have to be locked before: the call begins anew.
+pub(super) fn claim(
+    client: &mut SpiClient<'_>,
+    workspace: &Text,
+    space: Option<&Space>,
+    now: i64,
+    chunk: &[Given<'_>],
+) -> Vec<Written> {
+    if chunk.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = Rows::new();
+    let mut by_id: HashMap<&str, Given<'_>> = HashMap::with_capacity(chunk.len());
+    for given in chunk {
+        rows.push(given.id, given.memory);
+        by_id.insert(given.id, *given);
+    }
+    let parameters = parameters(workspace, space, now, &mut rows);
+    let inserted = CLAIM.with(|statement| statement.run(client, &parameters));
+    let written: Vec<Written> = inserted
+        .iter::<2>()
+        .filter_map(|row| {
+            let Given { at, id, memory } = *by_id.get(row.text(0)?)?;
+            let is_as_given = row.text(1).is_none_or(|content| content == memory.content);
+            Some(Written { at, id: id.to_owned(), outcome: Outcome::Inserted, is_as_given })
+        })
+        .collect();
+    drop(inserted);
+    // Else a trigger has done something with the rest.
+    if written.len() < chunk.len()
+        && TAKEN.with(|statement| statement.run(client, &parameters)).count() > 0
+    {
+        subtransaction::redo();
+    }
+    written
 }
 
 /// Writes the elements of a chunk, each of a place of its own, in the order of the places. `first` is done once expired
@@ -176,24 +259,7 @@ pub(super) fn upsert(
             by_place.insert(place, number);
         }
     }
-    let parameters = [
-        Some(workspace.datum()),
-        Some(pg_sys::Datum::from(now)),
-        Some(rows.ids.datum()),
-        Some(rows.users.datum()),
-        Some(rows.types.datum()),
-        Some(rows.contents.datum()),
-        Some(rows.is_json.datum()),
-        Some(rows.relevance.datum()),
-        Some(rows.metadata.datum()),
-        Some(rows.valid_from.datum()),
-        Some(rows.expires_at.datum()),
-        Some(rows.namespaces.datum()),
-        Some(rows.keys.datum()),
-        Some(rows.ttls.datum()),
-        Some(pg_sys::Datum::from(space.is_some())),
-        rows.has_languages.then(|| rows.languages.datum()),
-    ];
+    let parameters = parameters(workspace, space, now, &mut rows);
     DELETE_EXPIRED.with(|statement| statement.run(client, &parameters));
     first(client);
     let mut written: Vec<Option<Written>> = Vec::new();

@@ -6,7 +6,7 @@ use super::embedded::Embedded;
 use super::nearest::{Keys, Probe, RowsOf, SpaceRows, Target};
 use super::place;
 use crate::error::Error;
-use crate::filter::{self, Compiled, Operand};
+use crate::filter::{self, Operand};
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
 use xxhash_rust::xxh3::xxh3_64;
@@ -54,8 +54,7 @@ pub(crate) struct Conditions {
     pub(crate) hash: u64,
     /// Whether all rows of the workspace count, but for those whose time is not now.
     pub(crate) is_whole: bool,
-    /// Whether looking for words may cost what rows of other workspaces cost: else its time would tell of them. (The index on the
-    /// metadata knows no workspaces: `docs/security.md` tells what a filter costs.)
+    /// Whether looking for words may cost what rows of other workspaces cost: else its time would tell of them.
     pub(crate) sees_all: bool,
 }
 
@@ -134,9 +133,7 @@ impl Scope {
         }
         let mut probe = None;
         if let Some(filter) = &self.filter {
-            let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            probe = pass(&compiled, parameters);
-            all.push_str(&format!(" AND {}", compiled.sql));
+            probe = meet(filter, &self.workspace_id, parameters, &mut all)?;
         }
         let filter_hash = self.filter.as_ref().map_or(0, |filter| xxh3_64(filter.as_bytes()));
         let hash = keys_hash ^ filter_hash ^ namespaces.as_ref().map_or(0, |keys| keys.hash);
@@ -162,21 +159,30 @@ impl Scope {
     }
 }
 
-/// Passes the values that a filter over `metadata` needs, and gives what an index can look for.
-pub(super) fn pass(compiled: &Compiled, parameters: &mut Parameters) -> Option<Probe> {
-    let mut probe = None;
+/// Adds what a filter over `metadata` asks of a row `m` to its conditions, with the values, and gives what of it the index on the
+/// metadata can look for. Fails where the filter is not valid.
+pub(super) fn meet(
+    filter: &str,
+    workspace_id: &str,
+    parameters: &mut Parameters,
+    conditions: &mut String,
+) -> Result<Option<Probe>, Error> {
+    let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
     for value in &compiled.parameters {
         match value {
-            Operand::Path(path) => {
-                let name = parameters.jsonpath(path);
-                let condition =
-                    format!("x.metadata OPERATOR(pg_catalog.@?) {name}::pg_catalog.jsonpath");
-                probe = Some(Probe { condition, path: path.clone() });
-            }
-            Operand::Document { stored, .. } => {
-                parameters.stored(pg_sys::JSONBOID, stored);
-            }
-        }
+            Operand::Path(path) => parameters.jsonpath(path),
+            Operand::Document { stored, .. } => parameters.stored(pg_sys::JSONBOID, stored),
+        };
     }
-    probe
+    conditions.push_str(&format!(" AND {}", compiled.sql));
+    let probe = compiled.path_below(workspace_id).map(|path| {
+        let name = parameters.jsonpath(&path);
+        // The expression that the index is over.
+        let condition = format!(
+            "pg_catalog.jsonb_set('{{}}'::pg_catalog.jsonb, ARRAY[x.workspace_id], x.metadata, true) \
+             OPERATOR(pg_catalog.@?) {name}::pg_catalog.jsonpath"
+        );
+        Probe { condition, path }
+    });
+    Ok(probe)
 }

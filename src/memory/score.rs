@@ -24,7 +24,8 @@ pub(crate) struct Weights {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fusion {
     vector: f64,
-    text: f64,
+    /// Where nobody says how much, words count as much as vectors, and by ranks twice.
+    text: Option<f64>,
     /// By ranks, with this constant; otherwise by scores.
     k: Option<f64>,
 }
@@ -38,7 +39,7 @@ pub(crate) struct Half {
 
 impl Default for Fusion {
     fn default() -> Self {
-        Self { vector: 1.0, text: 2.0, k: None }
+        Self { vector: 1.0, text: None, k: None }
     }
 }
 
@@ -57,14 +58,19 @@ impl Fusion {
         let otherwise = Self::default();
         let fusion = Self {
             vector: number("vector", 0.0).unwrap_or(otherwise.vector),
-            text: number("text", 0.0).unwrap_or(otherwise.text),
+            text: number("text", 0.0),
             k: number("k", 0.0),
         };
-        if fusion.vector + fusion.text == 0.0 {
+        if fusion.vector + fusion.text() == 0.0 {
             given.problem("vector or text must count for more than 0");
         }
         given.close()?;
         Ok(fusion)
+    }
+
+    /// Whether scores count, and not ranks.
+    pub(crate) fn is_of_scores(self) -> bool {
+        self.k.is_none()
     }
 
     /// The same by ranks.
@@ -83,8 +89,12 @@ impl Fusion {
     }
 
     pub(crate) fn both(self, vector: Half, text: Half) -> f64 {
-        let sum = self.vector * self.one(vector) + self.text * self.one(text);
-        sum / (self.vector + self.text)
+        let sum = self.vector * self.one(vector) + self.text() * self.one(text);
+        sum / (self.vector + self.text())
+    }
+
+    fn text(self) -> f64 {
+        self.text.unwrap_or(if self.is_of_scores() { 1.0 } else { 2.0 })
     }
 }
 
@@ -252,6 +262,11 @@ mod tests {
         assert_eq!(fusion("{}").unwrap(), Fusion::default());
         let equal = fusion(r#"{"vector": 1, "text": 1}"#).unwrap();
         assert_eq!(equal.both(half(0.5, Some(9)), half(0.1, None)), 0.3);
+        assert_eq!(Fusion::default().both(half(0.5, Some(9)), half(0.1, None)), 0.3);
+        // By ranks words count twice, unless somebody says how much.
+        let alone = |fusion: Fusion| fusion.both(half(0.5, Some(1)), half(0.1, None));
+        assert_eq!(alone(Fusion::default().of_ranks()), 1.0 / 3.0);
+        assert_eq!(alone(equal.of_ranks()), 0.5);
         let ranks = fusion(r#"{"vector": 1, "text": 1, "k": 60}"#).unwrap();
         assert_eq!(ranks.both(half(0.1, Some(1)), half(0.2, Some(1))), 1.0);
         assert_eq!(ranks.both(half(0.1, Some(1)), half(0.9, None)), 0.5);

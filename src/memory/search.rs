@@ -148,8 +148,9 @@ fn describe(
     gathered: Gathered<Memory>,
     hits: &HashMap<String, i64>,
 ) -> Vec<Found> {
-    let mut found = Vec::with_capacity(gathered.candidates.len());
-    for (memory_id, candidate) in gathered.candidates {
+    let Gathered { candidates, usual, .. } = gathered;
+    let mut found = Vec::with_capacity(candidates.len());
+    for (memory_id, candidate) in candidates {
         let similarity = candidate.similarity(space);
         // What has no embedding yet was found by its words.
         if let (Some(least), Some(similarity)) = (request.min_similarity, similarity)
@@ -157,7 +158,7 @@ fn describe(
         {
             continue;
         }
-        let relevance = request.question().relevance(&candidate, similarity, space);
+        let relevance = request.question().relevance(&candidate, similarity, space, &usual);
         let memory = candidate.details;
         let at = request.scope.at;
         let age = at.saturating_sub(memory.valid_from.unwrap_or(at));

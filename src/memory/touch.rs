@@ -1,13 +1,14 @@
 //! Notes that memories were found.
 //!
-//! It costs little and waits for nobody: only what the caller got, at most once a minute each, and not
-//! what another transaction is about to note. Where nothing can be written, nothing is.
+//! It costs little, waits for nobody and fails for nobody's sake: only what the caller got, at most once a minute each, and not
+//! what another transaction is about to note, or has noted since the snapshot of a transaction that keeps to one. Where nothing
+//! can be written, nothing is; nor where a transaction is SERIALIZABLE, which could fail at its end because of it.
 
 use crate::pg::array::Array;
 use crate::pg::clock::now;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
-use crate::pg::{relation, role};
+use crate::pg::{isolation, relation, role, subtransaction};
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
@@ -63,17 +64,37 @@ pub(crate) fn run<'i>(
     ids: impl Iterator<Item = &'i str>,
 ) -> usize {
     // SAFETY: a variable of this process, which has one thread; true on a standby too.
-    if unsafe { pg_sys::XactReadOnly } {
+    if unsafe { pg_sys::XactReadOnly } || isolation::is_serializable() {
         return 0;
     }
     let mut ids: Vec<&str> = ids.collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut array = Array::texts(ids);
-    if array.count() == 0 {
+    let workspace = Text::new(workspace_id);
+    match isolation::keeps_snapshot() {
+        true => note_unchanged(client, &workspace, &ids),
+        false => note(client, &workspace, &ids),
+    }
+}
+
+/// Leaves out, by halves, what others have changed since the snapshot.
+fn note_unchanged(client: &mut SpiClient<'_>, workspace: &Text, ids: &[&str]) -> usize {
+    pgrx::check_for_interrupts!();
+    match subtransaction::attempt_in_snapshot(|| note(client, workspace, ids)) {
+        Ok(noted) => noted,
+        Err(_) if ids.len() < 2 => 0,
+        Err(_) => {
+            let (first, second) = ids.split_at(ids.len() / 2);
+            note_unchanged(client, workspace, first) + note_unchanged(client, workspace, second)
+        }
+    }
+}
+
+fn note(client: &mut SpiClient<'_>, workspace: &Text, ids: &[&str]) -> usize {
+    if ids.is_empty() {
         return 0;
     }
-    let workspace = Text::new(workspace_id);
+    let mut array = Array::texts(ids.iter().copied());
     let parameters =
         [Some(workspace.datum()), Some(pg_sys::Datum::from(now())), Some(array.datum())];
     if may_extend() {

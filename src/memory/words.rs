@@ -9,8 +9,8 @@
 use super::asked;
 use super::embedded::Embedded;
 use super::gather::{MAX_POOL, POOL_A_ROW, Question};
-use super::narrow::is_narrow;
-use super::nearest::{ByKeysAlone, Details, has_outgrown};
+use super::narrow::{Few, few};
+use super::nearest::{Details, has_outgrown};
 use super::rarity::{self, Word};
 use super::scope::Conditions;
 use super::space::Space;
@@ -29,6 +29,8 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::HashSet;
 
+/// Ranking so many rows costs what a look into the index of words costs.
+const NARROW: usize = 1_000;
 /// So many rows are ranked, if the rarer words have so many; and so many for each that is wanted.
 const RANKED: f64 = 10_000.0;
 const RANKED_A_ROW: usize = 4;
@@ -107,14 +109,15 @@ pub(super) fn by_words<D: Details>(
     let packed = parameters.stored(pg_sys::BYTEAOID, &varlena::whole(&sought.packed()));
     let score = format!("kepler_internal.word_score(m.text_search, {packed})");
     let whole = conditions.is_whole && !is_secured(question.embedded);
-    let outgrown = !whole && has_outgrown(client, question.embedded, question.workspace_id);
-    let narrow = is_narrow(client, question.embedded, conditions, parameters);
-    let _narrow = (narrow && outgrown).then(ByKeysAlone::begin);
-    let _large = (outgrown && !narrow).then(OwnTablesAreLarge::begin);
+    let narrow = few(client, question.embedded, conditions, parameters, NARROW);
+    let outgrown = !whole
+        && narrow.is_none()
+        && has_outgrown(client, question.embedded, question.workspace_id);
+    let _large = outgrown.then(OwnTablesAreLarge::begin);
     let mut limit = question.pool;
     let mut steps = match narrow {
-        true => Steps::all(&words),
-        false => Steps::of(&words, sought.rows, limit),
+        Some(_) => Steps::all(&words),
+        None => Steps::of(&words, sought.rows, limit),
     };
     loop {
         let any: Vec<String> =
@@ -128,24 +131,30 @@ pub(super) fn by_words<D: Details>(
             let workspace = quote_word(&format!(" {}", question.workspace_id));
             format!("{workspace} & ({})", any_of(&any))
         };
-        let (from, all) = (conditions.rows.from, &conditions.rows.conditions);
-        let tie = question.embedded.tie();
-        let found = if whole {
-            // By the index on words, whatever else there is: nothing stands beside them.
-            format!(
-                "FROM (SELECT x.* FROM {table} AS x WHERE x.text_search @@ {both}::pg_catalog.tsquery OFFSET 0) AS m \
-                 WHERE {all} ORDER BY score DESC, {tie}",
-                table = question.embedded.table(),
+        let (all, tie) = (&conditions.rows.conditions, question.embedded.tie());
+        // By one index, whatever else there is: nothing stands beside its condition.
+        let by_one = match whole {
+            true => Some(Few::by_words(question.embedded, &parameters.text(&both))),
+            false => narrow.clone(),
+        };
+        let found = match &by_one {
+            Some(Few { from, .. }) if whole => {
+                format!("FROM {from} WHERE {all} ORDER BY score DESC, {tie}")
+            }
+            Some(Few { from, .. }) => format!(
+                "FROM {from} {of_row} WHERE {all} AND m.text_search @@ {both}::pg_catalog.tsquery \
+                 ORDER BY score DESC, {tie}",
+                of_row = conditions.rows.of_row,
                 both = parameters.text(&both),
-            )
-        } else {
+            ),
             // As constants: what the planner knows of the words decides whether it reads their index or that of
             // the scope.
-            format!(
+            None => format!(
                 "FROM {from} WHERE {all} AND m.text_search @@ {both}::pg_catalog.tsquery \
                  ORDER BY score DESC, {tie}",
+                from = conditions.rows.from,
                 both = quote_literal(&both),
-            )
+            ),
         };
         let sql = match enough {
             Some(enough) => enough.of::<D>(
@@ -158,9 +167,14 @@ pub(super) fn by_words<D: Details>(
             }
         };
         let sql = format!("{sql} LIMIT {limit}");
-        let rows = match whole {
-            true => parameters.run_kept(client, sql, Order::OfTable),
-            false => parameters.run(client, &sql),
+        let rows = match by_one {
+            Some(Few { order, .. }) => parameters.run_kept(client, sql, order),
+            None => {
+                // What is ranked is read as a whole: page by page, whichever index leads to it, unless rows of other tables are looked up.
+                let is_alone = enough.is_none() && conditions.rows.of_row.is_empty();
+                let _pages = is_alone.then(|| LocalSettings::set(&[(c"enable_indexscan", c"off")]));
+                parameters.run(client, &sql)
+            }
         };
         let found: Vec<(String, f64, D)> = rows
             .iter::<6>()
@@ -246,7 +260,8 @@ fn steps(words: &[Word], all: f64, wanted: usize) -> Vec<usize> {
     steps
 }
 
-fn is_secured(embedded: Embedded) -> bool {
+/// Whether policies hold, by which the caller may not see all rows.
+pub(super) fn is_secured(embedded: Embedded) -> bool {
     let table = match embedded {
         Embedded::Memories => c"memories",
         Embedded::Messages => c"messages",

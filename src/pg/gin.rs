@@ -2,13 +2,17 @@
 //!
 //! Postgres reads all rows of a value from such an index before it gives the first one: no LIMIT bounds that. And
 //! statistics know nothing of what was loaded since. But the index itself tells a rare value from a common one: the rows of
-//! a rare one stand in the entry of the value or in one more page, those of a common one in a tree. To see which it is
-//! takes a page for each level of the index (`ginblock.h` describes the pages).
+//! a rare one stand in the entry of the value or in a few more pages. To count them takes a page for each level of the index, and
+//! one for some thousands of rows. Rows that are not sorted in yet are counted too: how many they are depends on nothing but
+//! when autovacuum came.
 //!
-//! This decides how a search goes on and nothing else. So rows that are not sorted in yet do not count, dead ones do, and
-//! two values with the same hash are one. A page is copied and then looked at, and whatever is not as expected means that
-//! there may be many.
+//! This decides how a search goes on and nothing else. So dead rows do count, two values with the same hash are one, and
+//! whatever is not as expected means that there may be many.
 
+use super::gin_pages::{
+    Entry, HEADER, IN_TREE, IS_DATA, MAX_STEPS, NO_PAGE, Page, RIGHT_BOUND, find, pending, read,
+};
+use crate::poll;
 use pgrx::pg_sys;
 use std::ffi::CString;
 
@@ -16,24 +20,6 @@ unsafe extern "C-unwind" {
     fn gin_extract_jsonb_query_path(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum;
 }
 
-pub(super) const PAGE: usize = pg_sys::BLCKSZ as usize;
-/// Of a page's header, up to the places of its items.
-pub(super) const HEADER: usize = 24;
-const ITEM: usize = 4;
-/// A page of a posting tree says first up to which row it goes.
-pub(super) const RIGHT_BOUND: usize = 8;
-/// The link to the next page, how many items there are, and what kind of page it is.
-const OPAQUE: usize = 8;
-const ROOT: u32 = 1;
-pub(super) const NO_PAGE: u32 = u32::MAX;
-pub(super) const IS_DATA: u16 = 1;
-const IS_LEAF: u16 = 1 << 1;
-/// Of an entry: where its key is, what of its flags says that there is none, and that its rows stand in a tree.
-const KEY: usize = 8;
-const HAS_NULL: u16 = 0x8000;
-pub(super) const IN_TREE: u16 = 0xFFFF;
-/// No index is so high, and no page was split so often at once.
-pub(super) const MAX_STEPS: usize = 64;
 /// `@?` as the operator class numbers it (`jsonb.h`).
 const EXISTS: usize = 15;
 
@@ -50,11 +36,11 @@ const ANY: i32 = 0;
 const ALL: i32 = 1;
 const VALUE: i32 = 2;
 
-/// How many rows at most an index of the class `jsonb_path_ops` gives for a `jsonpath`; None where that may be more than
-/// a page of the index tells of.
+/// How many rows at most an index of the class `jsonb_path_ops` gives for a `jsonpath`; None where that is more than `limit`, or
+/// the index does not tell.
 ///
 /// Raises where it is no `jsonpath`.
-pub(crate) fn most_rows(index: pg_sys::Oid, path: &str) -> Option<usize> {
+pub(crate) fn most_rows(index: pg_sys::Oid, path: &str, limit: usize) -> Option<usize> {
     let text = CString::new(path).ok()?;
     // SAFETY: the functions take a C string and a `jsonpath`, and write to what outlives the calls; the keys and the tree
     // are in the memory of the moment. The index is open while its pages are read.
@@ -81,13 +67,12 @@ pub(crate) fn most_rows(index: pg_sys::Oid, path: &str) -> Option<usize> {
             return None;
         }
         let keys = std::slice::from_raw_parts(keys, count as usize);
+        let keys: Vec<i32> = keys.iter().map(|key| key.value() as i32).collect();
         let opened = pg_sys::relation_open(index, pg_sys::AccessShareLock as i32);
-        let most = root.most(&|at| {
-            let key = keys.get(at)?.value() as i32;
-            rows_of_key(key, |block| read(opened, block))
-        });
+        let index = Index { read: &|block| read(opened, block), limit };
+        let most = index.most_rows(root, &keys);
         pg_sys::relation_close(opened, pg_sys::AccessShareLock as i32);
-        most
+        most.filter(|most| *most <= limit)
     }
 }
 
@@ -109,151 +94,73 @@ impl Node {
     }
 }
 
-/// A copy of a page.
-pub(super) struct Page(Box<[u8; PAGE]>);
-
-/// # Safety
-/// The relation is open, and no table.
-pub(super) unsafe fn read(relation: pg_sys::Relation, block: u32) -> Page {
-    let mut page = Box::new([0_u8; PAGE]);
-    // SAFETY: Postgres raises where there is no such page. The buffer is pinned and locked while it is copied.
-    unsafe {
-        let buffer = pg_sys::ReadBuffer(relation, block);
-        pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
-        let bytes = pg_sys::BufferGetBlock(buffer).cast::<u8>();
-        bytes.copy_to_nonoverlapping(page.as_mut_ptr(), PAGE);
-        pg_sys::UnlockReleaseBuffer(buffer);
-    }
-    Page(page)
+/// The pages of an index, and how many rows of a key are counted.
+struct Index<'i> {
+    read: &'i dyn Fn(u32) -> Page,
+    limit: usize,
 }
 
-impl Page {
-    pub(super) fn u16(&self, at: usize) -> Option<u16> {
-        Some(u16::from_ne_bytes(self.0.get(at..at + 2)?.try_into().ok()?))
+impl Index<'_> {
+    fn most_rows(&self, root: &Node, keys: &[i32]) -> Option<usize> {
+        let mut waiting = vec![0_usize; keys.len()];
+        pending(self.read, |entry| {
+            if let Some(key) = entry.key() {
+                for (at, _) in keys.iter().enumerate().filter(|(_, sought)| **sought == key) {
+                    waiting[at] += 1;
+                }
+            }
+            Some(())
+        })?;
+        root.most(&|at| Some(self.rows_of_key(*keys.get(at)?)? + waiting.get(at)?))
     }
 
-    pub(super) fn u32(&self, at: usize) -> Option<u32> {
-        Some(u32::from_ne_bytes(self.0.get(at..at + 4)?.try_into().ok()?))
-    }
-
-    pub(super) fn bytes(&self, at: usize, length: usize) -> Option<&[u8]> {
-        self.0.get(at..at.checked_add(length)?)
-    }
-
-    /// Where the page's items end, as its header says.
-    pub(super) fn lower(&self) -> Option<usize> {
-        Some(usize::from(self.u16(12)?))
-    }
-
-    pub(super) fn next(&self) -> Option<u32> {
-        self.u32(PAGE - OPAQUE)
-    }
-
-    pub(super) fn flags(&self) -> Option<u16> {
-        self.u16(PAGE - 2)
-    }
-
-    pub(super) fn is_leaf(&self) -> Option<bool> {
-        Some(self.flags()? & IS_LEAF != 0)
-    }
-
-    pub(super) fn entries(&self) -> Option<usize> {
-        Some(self.lower()?.checked_sub(HEADER)? / ITEM)
-    }
-
-    pub(super) fn entry(&self, at: usize) -> Option<Entry<'_>> {
-        let place: [u8; ITEM] = self.0.get(HEADER + ITEM * at..)?.first_chunk().copied()?;
-        // SAFETY: four bytes that are as Postgres has them.
-        let place = unsafe { std::mem::transmute::<[u8; ITEM], pg_sys::ItemIdData>(place) };
-        Some(Entry { page: self, at: place.lp_off() as usize })
-    }
-}
-
-/// An entry of a page: a key, and where its rows are, or those of all keys up to it.
-pub(super) struct Entry<'p> {
-    pub(super) page: &'p Page,
-    pub(super) at: usize,
-}
-
-impl Entry<'_> {
-    /// None for what is no key: it stands behind all keys.
-    fn key(&self) -> Option<i32> {
-        let flags = self.page.u16(self.at + 6)?;
-        (flags & HAS_NULL == 0)
-            .then(|| self.page.u32(self.at + KEY))
-            .flatten()
-            .map(|key| key as i32)
-    }
-
-    /// The bytes from its key on, to the end of the page; None for what is no key.
-    pub(super) fn stored_key(&self) -> Option<&[u8]> {
-        let flags = self.page.u16(self.at + 6)?;
-        if flags & HAS_NULL != 0 { None } else { self.page.0.get(self.at + KEY..) }
-    }
-
-    /// The page that it leads to: a number in two halves.
-    pub(super) fn block(&self) -> Option<u32> {
-        Some(u32::from(self.page.u16(self.at)?) << 16 | u32::from(self.page.u16(self.at + 2)?))
-    }
-
-    /// How many rows stand in it.
-    pub(super) fn rows(&self) -> Option<u16> {
-        self.page.u16(self.at + 4)
-    }
-
-    fn is_before(&self, key: i32) -> bool {
-        self.key().is_some_and(|own| own < key)
-    }
-}
-
-/// Where an index has its entries for a key: the page, and the place of the first entry there that is not before the key,
-/// if there is one. `is_before` compares the key of an entry with it. None where a page is not as expected.
-pub(super) fn find(
-    read: impl Fn(u32) -> Page,
-    is_before: impl Fn(&Entry<'_>) -> bool,
-) -> Option<(Page, Option<usize>)> {
-    let mut page = read(ROOT);
-    for _ in 0..MAX_STEPS {
-        if page.flags()? & IS_DATA != 0 {
-            return None;
+    /// The rows of a key that are sorted in; None where they are more than the limit.
+    fn rows_of_key(&self, key: i32) -> Option<usize> {
+        let is_before = |entry: &Entry<'_>| entry.key().is_some_and(|own| own < key);
+        let (page, at) = find(self.read, is_before)?;
+        let found = at.and_then(|at| page.entry(at));
+        let Some(found) = found.filter(|found| found.key() == Some(key)) else { return Some(0) };
+        match found.rows()? {
+            IN_TREE => self.rows_of_tree(found.block()?),
+            rows => Some(usize::from(rows)),
         }
-        let (is_leaf, entries, next) = (page.is_leaf()?, page.entries()?, page.next()?);
-        let Some(last) = entries.checked_sub(1) else { return is_leaf.then_some((page, None)) };
-        // A page that was split meanwhile goes on in the next one.
-        if next != NO_PAGE && is_before(&page.entry(last)?) {
-            page = read(next);
-            continue;
-        }
-        // Above the leaves the last entry of a level leads to all that is behind, whatever its key: that is of the time when
-        // the entry was made, and may be before those to its left.
-        let (mut low, mut high) = (0, if is_leaf { entries } else { last });
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if is_before(&page.entry(middle)?) { low = middle + 1 } else { high = middle }
-        }
-        if is_leaf {
-            return Some((page, (low < entries).then_some(low)));
-        }
-        page = read(page.entry(low)?.block()?);
     }
-    None
-}
 
-/// How many rows at most there are for a key, as far as a page tells; None where there may be more.
-fn rows_of_key(key: i32, read: impl Fn(u32) -> Page) -> Option<usize> {
-    let (page, at) = find(&read, |entry| entry.is_before(key))?;
-    let found = at.and_then(|at| page.entry(at));
-    let Some(found) = found.filter(|found| found.key() == Some(key)) else { return Some(0) };
-    match found.rows()? {
-        IN_TREE => rows_of_tree(&read(found.block()?)),
-        rows => Some(usize::from(rows)),
+    /// Counts the rows of a tree, page by page.
+    fn rows_of_tree(&self, root: u32) -> Option<usize> {
+        let mut page = (self.read)(root);
+        for _ in 0..MAX_STEPS {
+            if page.flags()? & IS_DATA == 0 {
+                return None;
+            }
+            if page.is_leaf()? {
+                break;
+            }
+            let (first, _) = *page.links()?.first()?;
+            page = (self.read)(first);
+        }
+        let mut rows = 0;
+        // Pages may be empty, and one that was given to others may lead back.
+        for _ in 0..self.limit + MAX_STEPS {
+            poll::check();
+            // A page that is none of the tree any more tells nothing.
+            if page.flags()? & IS_DATA == 0 || !page.is_leaf()? || !page.has_lists()? {
+                return None;
+            }
+            let (mut at, end) = (HEADER + RIGHT_BOUND, page.lower()?);
+            while at < end {
+                rows += page.rows_of_list(at)?;
+                at = page.end_of_list(at)?;
+            }
+            let next = page.next()?;
+            if rows > self.limit {
+                return None;
+            }
+            if next == NO_PAGE {
+                return Some(rows);
+            }
+            page = (self.read)(next);
+        }
+        None
     }
-}
-
-/// The rows of a tree that is one page: each takes a byte of it at least.
-fn rows_of_tree(root: &Page) -> Option<usize> {
-    if !root.is_leaf()? || root.next()? != NO_PAGE {
-        return None;
-    }
-    root.lower()?.checked_sub(HEADER + RIGHT_BOUND)
 }

@@ -15,7 +15,7 @@
 // of everybody's statements, and they arrive as Postgres raised them. What a plan that failed leaves set, Postgres
 // resets with the (sub)transaction.
 
-use super::cluster::{rewrite, secured, ship};
+use super::cluster::{rewrite, ship};
 use super::policy_conditions::{self, Author};
 use crate::settings;
 use pgrx::pg_sys;
@@ -178,8 +178,7 @@ unsafe extern "C-unwind" fn plan(
     unsafe {
         let next = BEFORE.get().copied().flatten().unwrap_or(standard_planner);
         ship::divert(query);
-        let of_workspace = secured::place(query);
-        let marks = rewrite::Marks { of_part: rewrite::place(query), of_workspace };
+        let has_mark = rewrite::place(query);
         // Taken by the first: what the planner runs to find constants is planned as ever.
         let estimated_by = ESTIMATED_BY.replace(std::ptr::null_mut());
         let parameters = if parameters.is_null() { estimated_by } else { parameters };
@@ -202,7 +201,9 @@ unsafe extern "C-unwind" fn plan(
         let for_large = is_about_own && (of_function || checks_foreign_key(text));
         if !for_large {
             let planned = next(query, text, options, parameters);
-            rewrite::mark(planned, marks);
+            if has_mark {
+                rewrite::mark(planned);
+            }
             return planned;
         }
         let nest_level = NewGUCNestLevel();
@@ -221,7 +222,9 @@ unsafe extern "C-unwind" fn plan(
         }
         let planned = next(query, text, options, parameters);
         AtEOXact_GUC(true, nest_level);
-        rewrite::mark(planned, marks);
+        if has_mark {
+            rewrite::mark(planned);
+        }
         planned
     }
 }

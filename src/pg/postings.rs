@@ -2,7 +2,7 @@
 //!
 //! Statistics know nothing of what was loaded since they were made, nor of a tenant among many. But a GIN index lists the
 //! rows of each word in their order, and each row of a tenant holds a word that names the tenant. So the rows that both
-//! lists have are counted, from copies of the index's pages (`ginblock.h` and `ginpostinglist.c` describe them). A page has some
+//! lists have are counted, from copies of the index's pages (`gin_pages`). A page has some
 //! thirty lists, one behind the other, each with its first row: only those that are looked at are decoded. All of the tenant's are
 //! where it has some ten thousand rows, otherwise lists that are spread evenly; how many rows it has is counted without that. Of a word that few rows hold, the tenant's part is told by
 //! some of those. No row of the table is read, and no row of another tenant counts.
@@ -11,8 +11,8 @@
 //! answer. Rows that are not sorted into the index yet are read too: they may be all that a tenant has. While they are being
 //! sorted in, they may count twice.
 
-use super::gin::{
-    Entry, HEADER, IN_TREE, IS_DATA, MAX_STEPS, NO_PAGE, PAGE, Page, RIGHT_BOUND, find, read,
+use super::gin_pages::{
+    Entry, HEADER, IN_TREE, IS_DATA, MAX_STEPS, Numbers, Page, RIGHT_BOUND, find, pending, read,
 };
 use super::varlena;
 use pgrx::pg_sys;
@@ -26,19 +26,8 @@ const PAGES_A_LIST: usize = 4;
 /// So many rows of a rare word are looked for among the tenant's, where those are not all decoded.
 const LOOKED_FOR: usize = 64;
 const NEARLY_ALL: f64 = 0.9;
-/// A list of what is not sorted in is limited by Kepler's tables to a fraction of this.
-const PENDING_PAGES: usize = 512;
-const META: u32 = 0;
-const IS_LIST: u16 = 1 << 4;
-const IS_COMPRESSED: u16 = 1 << 7;
 /// Of an entry's first half: that the rows are compressed.
 const COMPRESSED: u32 = 1 << 31;
-/// A list: its first row, how many bytes follow, and those.
-const LIST: usize = 8;
-/// A link of a tree: a page, and up to which row it goes.
-const LINK: usize = 10;
-/// A row's place within its page takes so many bits of its number.
-const OFFSET_BITS: u32 = 11;
 
 /// How many rows a tenant has, and how many of them hold each word; estimates where it has many.
 #[derive(Debug)]
@@ -75,9 +64,6 @@ pub(crate) fn count_all(index: pg_sys::Oid, words: &[&str]) -> Option<Vec<f64>> 
 struct Index<'i> {
     read: &'i dyn Fn(u32) -> Page,
 }
-
-/// Rows by their numbers, in their order.
-type Numbers = Vec<u64>;
 
 /// Where the rows of a word are.
 enum Postings {
@@ -156,28 +142,16 @@ impl Index<'_> {
     fn pending(&self, tenant: Option<&str>, words: &[&str]) -> Option<Counts> {
         let mut rows = HashSet::new();
         let mut entries: Vec<(u64, usize)> = Vec::new();
-        let mut block = (self.read)(META).u32(HEADER)?;
-        for _ in 0..PENDING_PAGES {
-            if block == NO_PAGE {
-                break;
+        pending(self.read, |entry| {
+            let Some(key) = entry.word() else { return Some(()) };
+            if tenant.is_some_and(|tenant| *key == *tenant.as_bytes()) {
+                rows.insert(entry.row()?);
             }
-            let page = (self.read)(block);
-            // The list was sorted in meanwhile.
-            if page.flags()? & IS_LIST == 0 {
-                break;
+            if let Some(at) = words.iter().position(|word| *key == *word.as_bytes()) {
+                entries.push((entry.row()?, at));
             }
-            for at in 0..page.entries()? {
-                let entry = page.entry(at)?;
-                let Some(key) = entry.word() else { continue };
-                if tenant.is_some_and(|tenant| *key == *tenant.as_bytes()) {
-                    rows.insert(entry.row()?);
-                }
-                if let Some(at) = words.iter().position(|word| *key == *word.as_bytes()) {
-                    entries.push((entry.row()?, at));
-                }
-            }
-            block = page.next()?;
-        }
+            Some(())
+        })?;
         let mut of_words = vec![0.0; words.len()];
         for (_, at) in entries.iter().filter(|(row, _)| tenant.is_none() || rows.contains(row)) {
             of_words[*at] += 1.0;
@@ -306,7 +280,7 @@ struct Leaf {
 
 impl Leaf {
     fn of(page: Page) -> Option<Self> {
-        if page.flags()? & IS_COMPRESSED == 0 {
+        if !page.has_lists()? {
             return None;
         }
         let (bound, end) = (page.bound()?, page.lower()?);
@@ -347,65 +321,6 @@ impl Leaf {
     }
 }
 
-impl Page {
-    /// The number of a row: its page, in two halves, and its place there.
-    fn row(&self, at: usize) -> Option<u64> {
-        let block = u64::from(self.u16(at)?) << 16 | u64::from(self.u16(at + 2)?);
-        Some(block << OFFSET_BITS | u64::from(self.u16(at + 4)?))
-    }
-
-    /// Up to which row a page of a tree goes; None for the last one of its level.
-    fn bound(&self) -> Option<Option<u64>> {
-        if self.next()? == NO_PAGE { Some(None) } else { self.row(HEADER).map(Some) }
-    }
-
-    /// Where a list ends. Each begins at an even place.
-    fn end_of_list(&self, at: usize) -> Option<usize> {
-        Some(at + LIST + usize::from(self.u16(at + 6)?).next_multiple_of(2))
-    }
-
-    /// How many rows a list has: the first one, and one for each step, whose last byte alone is less than 128.
-    fn rows_of_list(&self, at: usize) -> Option<usize> {
-        let steps = self.bytes(at + LIST, usize::from(self.u16(at + 6)?))?;
-        Some(1 + steps.iter().filter(|byte| **byte < 0x80).count())
-    }
-
-    /// Adds the rows of a list.
-    fn list(&self, at: usize, rows: &mut Numbers) -> Option<()> {
-        let mut row = self.row(at)?;
-        let length = usize::from(self.u16(at + 6)?);
-        rows.reserve(1 + length);
-        rows.push(row);
-        // Each row by how far it is from the one before, seven bits to a byte, the lowest first.
-        let (mut step, mut shift) = (0_u64, 0);
-        for byte in self.bytes(at + LIST, length)? {
-            step |= u64::from(byte & 0x7F) << shift;
-            if byte & 0x80 != 0 {
-                shift += 7;
-                if shift > 42 {
-                    return None;
-                }
-            } else {
-                row += step;
-                rows.push(row);
-                (step, shift) = (0, 0);
-            }
-        }
-        Some(())
-    }
-
-    /// The links of a page within a tree.
-    fn links(&self) -> Option<Vec<(u32, u64)>> {
-        let count = usize::from(self.u16(PAGE - 4)?);
-        let link = |at: usize| {
-            let at = HEADER + RIGHT_BOUND + LINK * at;
-            let block = u32::from(self.u16(at)?) << 16 | u32::from(self.u16(at + 2)?);
-            Some((block, self.row(at + 4)?))
-        };
-        (0..count).map(link).collect()
-    }
-}
-
 impl Entry<'_> {
     /// The word; None behind all words.
     fn word(&self) -> Option<Box<[u8]>> {
@@ -428,11 +343,6 @@ impl Entry<'_> {
             }
             Some(Box::from(varlena::bytes(pg_sys::Datum::from(words.as_ptr()))))
         }
-    }
-
-    /// The row of what is not sorted in yet.
-    fn row(&self) -> Option<u64> {
-        self.page.row(self.at)
     }
 
     fn postings(&self) -> Option<Postings> {

@@ -5,6 +5,7 @@ use crate::pg::whole::{self, whole};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReport, ErrorReportWithLevel};
 use pgrx::{PgLogLevel, PgSqlErrorCode, PgTryBuilder, function_name};
+use std::cell::Cell;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
@@ -89,6 +90,38 @@ pub(crate) fn attempt_deletion<T>(delete: impl FnOnce() -> T) -> Result<T, Refus
 /// Every other error passes through.
 pub(crate) fn attempt_uncancelled<T>(work: impl FnOnce() -> T) -> Result<T, Refusal> {
     run(work, true, is_of_users)
+}
+
+/// Runs what may meet rows that others have changed since the snapshot of the transaction, and gives that it has met some. Every
+/// other error passes through.
+pub(crate) fn attempt_in_snapshot<T>(write: impl FnOnce() -> T) -> Result<T, Refusal> {
+    run(write, true, |sqlstate, _| sqlstate == "40001")
+}
+
+thread_local! {
+    /// Whether the error that is on its way is that of `redo`.
+    static REDO: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs what may find, with locks in its hands, that it needs others before: it calls `redo`, all that it has done is undone, its
+/// locks are given back, and it is run anew. `redo` is for what another transaction has done meanwhile, so that each turn is
+/// somebody's progress.
+pub(crate) fn attempt_anew<T>(mut write: impl FnMut() -> T) -> T {
+    loop {
+        pgrx::check_for_interrupts!();
+        REDO.set(false);
+        if let Ok(given) = run(&mut write, true, |sqlstate, _| sqlstate == "40001" && REDO.take()) {
+            return given;
+        }
+    }
+}
+
+/// Ends a turn of `attempt_anew`.
+pub(crate) fn redo() {
+    REDO.set(true);
+    let code = PgSqlErrorCode::ERRCODE_T_R_SERIALIZATION_FAILURE;
+    let message = "rows changed during the call";
+    ErrorReport::new(code, message, function_name!()).report(PgLogLevel::ERROR);
 }
 
 /// Reads what may run code of users and wait for others: their errors, as `attempt_rows` and `attempt_uncancelled` tell them from

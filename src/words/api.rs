@@ -4,6 +4,7 @@ use super::language::Language;
 use super::vector::words;
 use crate::arguments::ArgumentError;
 use crate::error::Error;
+use crate::pg::encoding::require_utf8;
 use crate::pg::text_search::TsVector;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -23,6 +24,7 @@ fn text_words(
     content: Option<&str>,
     language: Option<&str>,
 ) -> Result<Option<TsVector>, ErrorReport> {
+    require_utf8().map_err(Error::from)?;
     let language = language.ok_or(ArgumentError::Null("language"))?;
     let Some(content) = content else { return Ok(None) };
     let language = Language::find(language).map_err(Error::from)?;

@@ -66,10 +66,9 @@ ALLOWED = [
     Allowed("erase_user", WORK, per_row=200),
     Allowed("drop_enrichment_policy", WORK, per_row=14),
     Allowed("activate_embedding_space", "counts what has no embedding", per_row=14),
-    Allowed("search_memories", COMPARES, per_row=5.5),
+    Allowed("search_memories", COMPARES, per_row=5),
     Allowed("search_memories (user)", COMPARES, per_row=1),
-    Allowed("search_memories (namespace)", "counts up to 2,000 rows of the workspace, to weigh words", per_row=4),
-    Allowed("search_memories (filter)", COMPARES, per_row=8.5),
+    Allowed("search_memories (filter)", COMPARES, per_row=6),
     Allowed("search_messages", COMPARES, per_row=4),
     Allowed("search_messages (conversation)", COMPARES, per_row=5),
     Allowed("search_vectors", COMPARES, per_row=2.5),
@@ -88,9 +87,7 @@ TENANT_ALLOWED = [
 ]
 LOOKS = "a look into the index, as wide as it has to be"
 INDEXED_ALLOWED = [
-    # 13,000 for the look, and 22,000 if the index on metadata is asked before whether 10,000 rows meet the filter (PROBED_LAST). It is not always
-    # asked; why is not known yet.
-    Allowed("search_memories (common filter)", LOOKS, most=40_000),
+    Allowed("search_memories (common filter)", LOOKS, most=16_000),
     Allowed("search_memories (words)", LOOKS, most=22_000),
     Allowed("search_messages (words)", LOOKS, most=25_000),
     Allowed("remember (dedupe)", LOOKS, most=9_000),

@@ -258,12 +258,13 @@ SETUP = r"""
 CREATE TABLE docs (id integer PRIMARY KEY, metadata jsonb NOT NULL);
 CREATE TABLE filters (id integer PRIMARY KEY, filter jsonb NOT NULL);
 CREATE INDEX docs_metadata_idx ON docs USING gin (metadata jsonb_path_ops);
--- The rows by the function alone, by a sequential scan and through the index; and whether it was used.
+-- The rows by the function alone, by a sequential scan and through the index; and whether it was used. And as memories, whose index
+-- has the metadata of two workspaces.
 CREATE FUNCTION answers_of(filter jsonb) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     rows_of constant text := 'SELECT string_agg(id::text, '' '' ORDER BY id) FROM docs WHERE ';
     bound record;
-    by_function text; by_scan text; by_index text; by_constant text; plan text; plan_of_constant text; unknown bigint;
+    by_function text; by_scan text; by_index text; by_constant text; by_memories text; plan text; plan_of_constant text; unknown bigint;
 BEGIN
     SELECT * INTO STRICT bound FROM kepler_internal.filter_condition(filter::text, 'metadata');
     EXECUTE rows_of || 'kepler.json_matches(metadata, $1)' INTO by_function USING filter;
@@ -281,7 +282,9 @@ BEGIN
     EXECUTE rows_of || format('kepler.json_matches(metadata, %L)', filter) INTO by_constant;
     EXECUTE 'EXPLAIN (FORMAT JSON) ' || rows_of || format('kepler.json_matches(metadata, %L)', filter) INTO plan_of_constant;
     SET LOCAL enable_seqscan = on;
-    RETURN concat_ws('|', coalesce(by_function, ''), coalesce(by_scan, ''), coalesce(by_index, ''), coalesce(by_constant, ''),
+    SELECT string_agg(m.memory_id, ' ' ORDER BY m.memory_id::integer) INTO by_memories
+    FROM kepler.list_memories(filter => $1, max_rows => 10000, workspace_id => 'it''s "x"') AS m;
+    RETURN concat_ws('|', coalesce(by_function, ''), coalesce(by_scan, ''), coalesce(by_index, ''), coalesce(by_constant, ''), coalesce(by_memories, ''),
         bound.condition LIKE '%@?%', plan LIKE '%docs_metadata_idx%', plan_of_constant LIKE '%docs_metadata_idx%', bound.condition NOT LIKE '%json_matches%', unknown);
 END
 $$;
@@ -303,6 +306,8 @@ def main() -> int:
     session.copy("docs", copied(documents))
     session.copy("filters", copied(filters))
     session.run("ANALYZE docs")
+    session.run("""INSERT INTO kepler.workspaces (id, name) VALUES ('it''s "x"', 'asked'), ('x', 'another')""")
+    session.run("INSERT INTO kepler.memories (workspace_id, id, content, metadata) SELECT w.id, d.id, d.id, d.metadata FROM docs AS d, kepler.workspaces AS w WHERE w.name IN ('asked', 'another')")
     answers: list[str] = []
     for first in range(0, FILTERS, BATCH):
         answers += session.run(
@@ -319,7 +324,7 @@ def main() -> int:
         probed += has_probe == "t"
         by_index += used_index == "t"
         exact += is_exact == "t"
-        wrong = {name: rows for name, rows in zip(("function", "scan", "index", "constant"), found) if [int(r) for r in rows.split()] != expected}
+        wrong = {name: rows for name, rows in zip(("function", "scan", "index", "constant", "memories"), found) if [int(r) for r in rows.split()] != expected}
         if not has_probe == used_index == constant_used_index:
             wrong["plan"] = f"probe {has_probe}, index {used_index}, of a constant {constant_used_index}"
         if unknown != "0":

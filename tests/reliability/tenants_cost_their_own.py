@@ -32,7 +32,7 @@ SELECT count(*) FROM generate_series(FIRST, LAST, 500) AS first CROSS JOIN LATER
     FROM generate_series(first, least(first + 499, LAST)) AS i)::text) AS r;
 INSERT INTO kepler.conversations (id, user_id) SELECT 'talk' || i, 'u' || i FROM generate_series(FIRST, LAST) AS i;
 SELECT count(*) FROM generate_series(FIRST, LAST, 500) AS first CROSS JOIN LATERAL kepler.add_messages('talk' || FIRST, (
-    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'embedding', jsonb_build_array(1, i))) FROM generate_series(first, least(first + 499, LAST)) AS i)) AS r;
+    SELECT jsonb_agg(jsonb_build_object('role', 'user', 'content', 'tea ' || i, 'metadata', jsonb_build_object('all', 1), 'embedding', jsonb_build_array(1, i))) FROM generate_series(first, least(first + 499, LAST)) AS i)) AS r;
 SELECT count(*) FROM kepler.insert_entries('thing', (SELECT jsonb_agg(jsonb_build_object('label', 'l' || i)) FROM generate_series(FIRST, LAST) AS i));
 SELECT count(*) FROM kepler.upsert_records('broken', (SELECT jsonb_agg(jsonb_build_object('external_id', 'l' || i, 'data', 1)) FROM generate_series(FIRST, LAST) AS i), options => '{"keep_rejects": true}');
 INSERT INTO kepler.inbox (sync_run_id, external_id, data) SELECT r.id, 'x' || i, '{}' FROM kepler.sync_runs AS r, generate_series(FIRST, LAST) AS i WHERE r.workspace_id = kepler.current_workspace_id();
@@ -49,6 +49,15 @@ CALLS = {
     "search_memories (words)": "kepler.search_memories(query_text => 'tea')",
     "search_memories (hybrid)": "kepler.search_memories('[1, 0]', query_text => 'tea')",
     "search_memories (filter)": """kepler.search_memories('[1, 0]', filter => '{"all": 1}')""",
+    "search_memories (filter, words)": """kepler.search_memories('[1, 0]', query_text => 'tea', filter => '{"all": 1}')""",
+    "search_memories (filter, words alone)": """kepler.search_memories(query_text => 'tea', filter => '{"all": 1}')""",
+    "search_messages (filter)": """kepler.search_messages('[1, 0]', filter => '{"all": 1}')""",
+    "search_messages (user, filter, words)": """kepler.search_messages('[1, 0]', query_text => 'tea', user_id => 'u1', filter => '{"all": 1}')""",
+    "list_memories (filter)": """kepler.list_memories(filter => '{"all": 1}', order_by => 'updated_at')""",
+    "list_memories (filter, id)": """kepler.list_memories(filter => '{"all": 1}')""",
+    "list_memories (filter, none)": """kepler.list_memories(filter => '{"none": 1}')""",
+    "count_memories (filter)": """kepler.count_memories(filter => '{"all": 1}')""",
+    "count_memories (filter of a few)": """kepler.count_memories(filter => '{"k": {"$in": [1, 2, 3, 100, 200]}}')""",
     "search_memories (user)": "kepler.search_memories('[1, 0]', user_id => 'u1')",
     "search_messages": "kepler.search_messages('[1, 0]')",
     "search_messages (words)": "kepler.search_messages(query_text => 'tea')",

@@ -9,7 +9,7 @@ source "$(dirname "$0")/../../tools/lib.sh"
 
 major=${PG_MAJOR:-${PG:-18}}
 start_server "$major"
-export KEPLER_DATABASE=kepler_tenants_cost N=${N:-1000} OWN=${OWN:-60}
+export KEPLER_DATABASE=kepler_tenants_cost N=${N:-2000} OWN=${OWN:-60}
 export KEPLER_ROLE=${KEPLER_DATABASE}_role
 admin() { PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v ON_ERROR_STOP=1 -d postgres "$@"; }
 drop() { admin -c "DROP DATABASE IF EXISTS $KEPLER_DATABASE WITH (FORCE)" -c "DROP ROLE IF EXISTS $KEPLER_ROLE"; }

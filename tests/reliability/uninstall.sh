@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Promise: uninstall() and DROP EXTENSION leave nothing. The catalogs are as they were before CREATE EXTENSION, whatever was made
-# in between; a table of one's own that was tracked is as it was. Before that, all that somebody hung on Kepler is named at once,
+# in between; a table of one's own that was tracked is as it was, and what a blueprint has adopted stays. Before that, all that somebody hung on Kepler is named at once,
 # and nothing is dropped while rows are there, or somebody is at work.
 # Runs on: 18, because what depends on what is recorded in the same way on both.
 # shellcheck source=tools/lib.sh
@@ -62,6 +62,39 @@ expect 'a session that goes on' "$(tr '\n' ' ' <"$work/again")" 't inserted 1 t 
 catalogs >"$work/after"
 cmp -s "$work/before" "$work/after" || die "something is left: $(diff "$work/before" "$work/after" | cut -c1-400)"
 echo 'a plain database is as it was'
+
+# What a blueprint has taken over with "adopt" was there before Kepler, and stays, also under the names that later versions give it.
+# What the blueprint made goes.
+run <<'SQL'
+CREATE SCHEMA shop;
+CREATE TYPE shop.mood AS ENUM ('good', 'bad');
+CREATE TABLE shop.customers (id bigint PRIMARY KEY, mood shop.mood);
+CREATE TABLE shop.notes (id bigint PRIMARY KEY);
+INSERT INTO shop.customers VALUES (1, 'good');
+CREATE EXTENSION kepler;
+SQL
+run >"$work/adopted" <<'SQL'
+SELECT count(*) > 0 FROM kepler.install();
+\set before '{"blueprint": "shop", "enums": {"mood": ["good", "bad"]}, "tables": [{"name": "Customer", "table": "customers", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "mood", "type": "enum", "enum": "mood"}]}, {"name": "Note", "table": "notes", "key": {"name": "id", "type": "bigint"}, "fields": []}, {"name": "Order", "table": "orders", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "customer", "type": "reference", "to": "Customer"}]}]}'
+\set after '{"blueprint": "shop", "enums": {"feeling": {"renamed_from": "mood", "values": ["good", "bad"]}, "state": ["open"]}, "tables": [{"name": "Client", "table": "clients", "renamed_from": "Customer", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "mood", "type": "enum", "enum": "feeling"}]}, {"name": "Note", "table": "notes", "key": {"name": "id", "type": "bigint"}, "fields": []}, {"name": "Purchase", "table": "customers", "renamed_from": "Order", "key": {"name": "id", "type": "bigint"}, "fields": [{"name": "customer", "type": "reference", "to": "Client"}]}]}'
+SELECT outcome FROM kepler.apply_blueprint(:'before', options => '{"adopt": true}');
+SELECT table_name, adopted FROM kepler.blueprint_tables ORDER BY 1;
+SELECT outcome FROM kepler.apply_blueprint(:'after', allow => '{rewrite,drop}');
+SELECT table_name, adopted FROM kepler.blueprint_tables ORDER BY 1;
+SELECT type_name, adopted FROM kepler.blueprint_enums ORDER BY 1;
+SELECT object, outcome FROM kepler.uninstall_report() WHERE object LIKE 'shop%' OR outcome = 'blocks' ORDER BY 1;
+SELECT count(*) > 40 FROM kepler.uninstall(with_rows => true) WHERE outcome = 'dropped';
+DROP EXTENSION kepler;
+DROP SCHEMA kepler;
+SELECT * FROM shop.clients;
+SELECT relname FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relkind = 'r' ORDER BY 1;
+SELECT typname FROM pg_type WHERE typnamespace = 'shop'::regnamespace AND typtype = 'e';
+DROP SCHEMA shop CASCADE;
+SQL
+expect 'what was adopted' "$(tr '\n' ' ' <"$work/adopted")" 't applied customers|t notes|t orders|f applied clients|t customers|f notes|t feeling|t state|f shop.customers|dropped shop.state|dropped t 1|good clients notes feeling '
+catalogs >"$work/after"
+cmp -s "$work/before" "$work/after" || die "something is left of what was adopted: $(diff "$work/before" "$work/after" | cut -c1-400)"
+echo 'what was there before it has stayed'
 
 # With a bit of everything, and all that somebody may hang on it.
 run -c 'CREATE EXTENSION kepler' -c 'SELECT FROM kepler.install()' >/dev/null

@@ -102,14 +102,14 @@ PLACES = "jsonb_each(%(places)s::jsonb) AS p(namespace, keys)"
 KEYS = "keys => ARRAY(SELECT jsonb_array_elements_text(p.keys)), namespace => p.namespace, user_id => NULL"
 GET = "SELECT g.* FROM " + PLACES + ", kepler.get_memories(" + KEYS + ", touch => %(touch)s) AS g"
 FORGET = "SELECT g.error FROM " + PLACES + ", kepler.forget(" + KEYS + ") AS g WHERE g.error IS NOT NULL"
-LIST = """SELECT namespace, key FROM kepler.list_memories(user_id => NULL, namespace => %(namespace)s, context_types => '{item}',
-    filter => %(filter)s, order_by => 'updated_at', max_rows => %(rows)s)"""
+LIST = """SELECT namespace, key, cursor FROM kepler.list_memories(user_id => NULL, namespace => %(namespace)s, context_types => '{item}',
+    filter => %(filter)s, order_by => 'updated_at', max_rows => %(rows)s, after => %(after)s)"""
 SEARCH = """SELECT m.namespace, m.key, s.exhausted, CASE WHEN %(words)s::text IS NULL THEN s.similarity ELSE s.score END AS score
     FROM kepler.search_memories(%(embedding)s, %(rows)s, user_id => NULL, query_text => %(words)s, context_types => '{item,item_text}',
         filter => %(filter)s, weights => '{"similarity": 1}', space => %(space)s, namespace => %(namespace)s) AS s
     JOIN kepler.memories AS m ON m.workspace_id = kepler.current_workspace_id() AND m.id = s.memory_id ORDER BY score DESC, m.key"""
 NAMESPACES = """SELECT n AS namespace FROM kepler.list_namespaces(prefix => %(prefix)s, suffix => %(suffix)s, max_depth => %(depth)s,
-    max_rows => %(rows)s, user_id => NULL) AS n"""
+    max_rows => %(rows)s, after => %(after)s, user_id => NULL) AS n"""
 REMEMBER = "SELECT error FROM kepler.remember_many(%(memories)s, space => %(space)s) WHERE error IS NOT NULL"
 # The ids of the further texts of items.
 TEXTS = """FROM jsonb_each(%(places)s::jsonb) AS p(namespace, keys) CROSS JOIN jsonb_array_elements_text(p.keys) AS k(key)
@@ -181,12 +181,17 @@ class _Items:
             yield from self._put(puts, texts)
 
     def _items(self, places: Iterable[Place], touch: bool) -> Generator[Statement, Rows, dict[Place, Item]]:
-        given = json_of(places)
-        rows = yield GET, {"places": given, "touch": touch}
-        if touch and any(row["ttl"] for row in rows):
-            # The other texts of an item live as long as the item.
-            yield TOUCH_TEXTS, {"places": given}
-        return {(item.namespace, item.key): item for item in map(item_of, rows)}
+        left = list(places)
+        items: dict[Place, Item] = {}
+        while left:
+            some, left = left[:MOST_ROWS], left[MOST_ROWS:]
+            given = json_of(some)
+            rows = yield GET, {"places": given, "touch": touch}
+            if touch and any(row["ttl"] for row in rows):
+                # The other texts of an item live as long as the item.
+                yield TOUCH_TEXTS, {"places": given}
+            items.update({(item.namespace, item.key): item for item in map(item_of, rows)})
+        return items
 
     def _search(self, op: SearchOp, questions: Mapping[str, Vector]) -> Generator[Statement, Rows, list[SearchItem]]:
         last = op.offset + op.limit
@@ -195,22 +200,26 @@ class _Items:
             "filter": json.dumps(conditions_of(op.filter)) if op.filter else None,
         }
         scores: dict[Place, float] = {}
-        if op.query and op.query in questions:
+        if last and op.query and op.query in questions:
             words = op.query if self._hybrid else None
             asked = {**given, "space": self._space, "embedding": str(list(questions[op.query])), "words": words}
-            wanted = last
-            rows: Rows = [{"exhausted": False}]
+            wanted = min(last, MOST_ROWS)
             # Of the texts of an item the best comes first.
-            while len(scores) < last and rows and not rows[0]["exhausted"] and wanted <= MOST_ROWS:
+            while True:
                 rows = yield SEARCH, {**asked, "rows": wanted}
                 for row in rows:
                     scores.setdefault((namespace_of(row["namespace"]), row["key"].partition(MARK)[0]), row["score"])
-                wanted *= 2
+                if len(scores) >= last or not rows or rows[0]["exhausted"] or wanted == MOST_ROWS:
+                    break
+                wanted = min(2 * wanted, MOST_ROWS)
         places = list(scores)
-        if len(places) < last:
-            # What has no embedding comes behind.
-            rows = yield LIST, {**given, "rows": min(last + len(places), MOST_ROWS)}
+        after: str | None = ""
+        # What has no embedding comes behind.
+        while len(places) < last and after is not None:
+            wanted = min(last + len(scores) - len(places), MOST_ROWS)
+            rows = yield LIST, {**given, "rows": wanted, "after": after or None}
             places += [place for place in map(place_of, rows) if place not in scores]
+            after = rows[-1]["cursor"] if len(rows) == wanted else None
         page = places[op.offset : last]
         items = yield from self._items(page, op.refresh_ttl)
         return [found(items[place], scores.get(place)) for place in page if place in items]
@@ -220,9 +229,15 @@ class _Items:
         paths = {condition.match_type: pattern_of(condition.path) for condition in conditions}
         if len(paths) < len(conditions):
             raise ValueError("one prefix and one suffix are the most that namespaces are listed by")
-        given = {"prefix": paths.get("prefix", ""), "suffix": paths.get("suffix", ""), "depth": op.max_depth, "rows": op.offset + op.limit}
-        rows = yield NAMESPACES, given
-        return [namespace_of(row["namespace"]) for row in rows[op.offset :]]
+        given = {"prefix": paths.get("prefix", ""), "suffix": paths.get("suffix", ""), "depth": op.max_depth}
+        listed: list[str] = []
+        left = op.offset + op.limit
+        while left > 0:
+            wanted = min(left, MOST_ROWS)
+            rows = yield NAMESPACES, {**given, "rows": wanted, "after": listed[-1] if listed else None}
+            listed += [row["namespace"] for row in rows]
+            left = left - wanted if len(rows) == wanted else 0
+        return [namespace_of(path) for path in listed[op.offset :]]
 
     def _put(self, puts: Mapping[Place, PutOp], texts: Mapping[str, Vector]) -> Work:
         memories, kept = [], []

@@ -64,6 +64,25 @@ def test_never_short() -> None:
     assert [item.value["n"] for item in store.search((), query="abc", filter={"n": {"$gte": 28}})] in ([28, 29], [29, 28])
 
 
+def test_far_pages() -> None:
+    """Beyond 10,000 rows, the most that Kepler gives in one answer."""
+    store = InMemoryStore(index=INDEX)
+    with store._cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO kepler.memories (namespace, key, context_type, content, metadata, updated_at) "
+            "SELECT 'n/' || lpad(i::text, 5, '0'), 'k' || i, 'item', 'x', jsonb_build_object('n', i), '2026-01-01'::timestamptz - i * interval '1 second' "
+            "FROM generate_series(0, 20499) AS i"
+        )
+    for offset, limit in ((9_995, 10), (10_000, 5), (19_999, 3), (20_498, 10), (20_500, 10)):
+        wanted = list(range(offset, min(offset + limit, 20_500)))
+        assert [item.value["n"] for item in store.search(("n",), limit=limit, offset=offset)] == wanted
+        assert store.list_namespaces(prefix=("n",), limit=limit, offset=offset) == [("n", f"{n:05}") for n in wanted]
+    assert len(store.search(("n",), limit=20_500)) == 20_500
+    # By meaning as well, where only some have an embedding.
+    store.batch([PutOp(("n", "near"), f"near{n}", {"title": f"abc{n}", "n": -n}) for n in range(5)])
+    assert [item.key for item in store.search(("n",), query="abc", limit=5, offset=20_500)] == [f"k{n}" for n in range(20_495, 20_500)]
+
+
 def test_filters() -> None:
     store = InMemoryStore()
     values: list[dict[str, Any]] = [{"a.b": 1, "o": {"x": 1, "y": 2}}, {"a": {"b": 1}, "list": [1, 2]}, {"n": None, "t": True}]

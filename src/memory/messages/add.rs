@@ -10,7 +10,7 @@ use crate::answer::{Answer, Code, Outcome, Rejection, Violation};
 use crate::error::Error;
 use crate::memory::embedded::{Present, insert_embeddings};
 use crate::memory::error::MemoryError;
-use crate::memory::put::{unknown_languages, unknown_users};
+use crate::memory::named::{unknown_languages, unknown_users};
 use crate::memory::set_embeddings;
 use crate::memory::space::Space;
 use crate::pg::array::{self, Array, ElementType};

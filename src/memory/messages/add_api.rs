@@ -13,6 +13,7 @@ use crate::memory::embedding::Embedding;
 use crate::memory::error::MemoryError;
 use crate::memory::put;
 use crate::memory::space::Space;
+use crate::memory::with_space;
 use crate::pg::row::Row;
 use crate::pg::varlena;
 use crate::pg::whole::Spi;
@@ -65,10 +66,12 @@ fn add_messages(
     let text = messages.ok_or(ArgumentError::Null("messages"))?;
     let workspace_id = workspace::argument(workspace_id)?;
     let answers = Spi::connect_mut(|client| {
-        // A space is needed only if something has an embedding.
-        let embedded = memchr::memmem::find(text.as_bytes(), b"\"embedding\"").is_some();
-        let space = if embedded { Some(open_space(client, &workspace_id)?) } else { None };
-        let batch = decode::batch(text, space.as_ref())?;
+        let (space, batch) = with_space::read(
+            text,
+            || open_space(client, &workspace_id),
+            |space| decode::batch(text, space),
+            |message| message.embedding.is_some(),
+        )?;
         add::run(client, (&workspace_id, &conversation_id), space.as_ref(), batch, true)
     })?;
     Ok(TableIterator::new(answer::whole_rows(answers).map(

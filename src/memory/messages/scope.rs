@@ -1,11 +1,10 @@
 //! Which messages a search is about, as SQL over `kepler.messages` under the alias `m`.
 
 use crate::error::Error;
-use crate::filter;
 use crate::ident::quote_literal;
 use crate::memory::embedded::Embedded;
 use crate::memory::nearest::{Keys, SpaceRows};
-use crate::memory::scope::{Conditions, User, pass};
+use crate::memory::scope::{Conditions, User, meet};
 use crate::pg::query::Parameters;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -84,9 +83,7 @@ impl Scope {
         }
         let mut probe = None;
         if let Some(filter) = &self.filter {
-            let compiled = filter::compile(filter, "m.metadata", parameters.count() + 1)?;
-            probe = pass(&compiled, parameters);
-            all.push_str(&format!(" AND {}", compiled.sql));
+            probe = meet(filter, &self.workspace_id, parameters, &mut all)?;
         }
         let of_conversation = !matches!(self.user, User::Any) || self.kinds.is_some();
         let keys = Keys {

@@ -175,7 +175,7 @@ fn rank(
             continue;
         }
         let hit = Hit {
-            score: question.relevance(&candidate, similarity, space),
+            score: question.relevance(&candidate, similarity, space, &gathered.usual),
             similarity,
             vector_rank: candidate.vector_rank,
             text_rank: candidate.text_rank,

@@ -2,7 +2,7 @@
 
 use super::count::AtMost;
 use super::target::{Details, Near, RowsOf, SpaceRows, distance, near, read};
-use super::{PLANNING, Search};
+use super::{OF_THE_KEYS, PLANNING, PROBED_LAST, Search};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Order;
 use crate::pg::query::Whose;
@@ -19,6 +19,17 @@ impl Search<'_> {
             Some(rows) => self.compare_filtered(client, rows),
             None => self.compare_keys(client),
         }
+    }
+
+    /// The same for a scope that is large, as what came before has shown.
+    pub(super) fn compare_large<D: Details>(&self, client: &mut SpiClient<'_>) -> Vec<Near<D>> {
+        if self.target.filtered().is_some_and(|rows| rows.probe.is_some()) {
+            let share = self.expected_by_keys(client) / OF_THE_KEYS;
+            if let Some(near) = self.compare_probed(client, PROBED_LAST.max(share as usize)) {
+                return near;
+            }
+        }
+        self.compare_scope(client)
     }
 
     /// Compares all that the keys give, each vector once. Rows are looked up for the nearest, until there are enough.

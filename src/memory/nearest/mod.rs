@@ -8,7 +8,7 @@
 //! | strategy | taken | because | plan |
 //! |---|---|---|---|
 //! | compare by keys (`compare_keys`) | without an index that serves; where the table, or what the keys give of it, is small | a look would take longer | `exact` |
-//! | compare what an index on the metadata gives (`compare_probed`) | in a tenant that the statistics do not know, where the index itself tells that a filter leaves few rows | the same | `exact` |
+//! | compare what the index on the metadata gives (`compare_probed`) | where that index itself tells that a filter leaves few rows | the same | `exact` |
 //! | compare some namespaces (`compare_namespaces`) | where the index on those says that they have few memories | the same | `exact` |
 //! | compare a rare filter while counting (`compare_rare`) | where Postgres expects a filter to leave few rows, and it does | the same; only Postgres knows the values that are rare | `exact` |
 //! | look once (`look_once`) | where one look can give what is wanted; it is the answer if half as many again as are wanted count | those that count around the query are the nearest | `index` |
@@ -17,7 +17,7 @@
 //! | compare the scope (`compare_scope`) | after a look that found too few, where the scope has few rows | it takes less time than the look that would be wide enough | `exact` |
 //! | look wider (`look_further`) | else, as wide as the first look has told | the nearest thousand are known for sure, and those of them that count are the nearest that do | `index_wide` |
 //! | follow the index (`look_further`) | else, after a look for many, where most rows around the query count | elsewhere it finds enough, but not the nearest: of clusters that are far apart a third | `index_wide` |
-//! | compare the scope (`compare_scope`) | where nothing of that gave enough, or too few are as similar as asked for | there may be more | `exact_after_index` |
+//! | compare the scope (`compare_large`) | where nothing of that gave enough, or too few are as similar as asked for | there may be more | `exact_after_index` |
 //!
 //! `target` is what a search is about, `sql` builds all statements, `compare`, `look` and `count` run them, `through_index`
 //! has the strategies that look, `breadth` says how far. Statistics decide nothing but whether
@@ -37,10 +37,10 @@ mod unknown;
 
 pub(crate) use breadth::for_ten;
 pub(crate) use look::{number, probes};
-pub(in crate::memory) use probe::gives_few;
+pub(in crate::memory) use probe::{gives_few, index_on_metadata};
 pub(in crate::memory) use scopes::LargeScopes;
 pub(crate) use target::{Details, Keys, Near, Probe, RowsOf, SpaceRows, Target, merge};
-pub(in crate::memory) use unknown::{ByKeysAlone, has_outgrown};
+pub(in crate::memory) use unknown::has_outgrown;
 
 use super::space::{Index, Method, Vectors};
 use crate::pg::query::Parameters;
@@ -86,11 +86,12 @@ const SMALL: usize = 2_000;
 const FACTOR: f64 = 3.0;
 const COUNTED_A_ROW: usize = 20;
 
-/// What an index on the metadata gives is compared if it is no more than this, those of other tenants included. Where a tenant
-/// is small, it has to be fewer; where a look into the index on vectors has found too few, it may be more.
-const PROBED: usize = 2_000;
+/// What the index on the metadata gives is compared before anything is counted if it is no more than this; and rather than all of the
+/// scope, where nothing else found enough, if it is no more than the second, or a fraction of the keys' rows: these are read in a row, and
+/// the index's one by one.
 const PROBED_FIRST: usize = 200;
 const PROBED_LAST: usize = 10_000;
+const OF_THE_KEYS: f64 = 8.0;
 
 /// Settings for queries that are planned for their values. What compiling and starting workers cost, such
 /// a query does not bring in: a thousand rows are compared before the first worker is there.
@@ -117,11 +118,10 @@ impl Search<'_> {
     /// The nearest rows, and how they were found. Only if there are fewer are there fewer than wanted. Where they are
     /// to be unlike each other, and most have the vector of another one, more of the others.
     pub(crate) fn run<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
-        let is_unknown = self.is_unknown(client);
-        let _unknown = is_unknown.then(unknown::ByKeysAlone::begin);
-        let (mut near, mut plan) = self.find(client, is_unknown);
+        let _unknown = self.is_unknown(client).then(unknown::ByKeysAlone::begin);
+        let (mut near, mut plan) = self.find(client);
         if plan.is_from_index() && self.are_too_few(&near) {
-            (near, plan) = (self.compare_scope(client), Plan::ExactAfterIndex);
+            (near, plan) = (self.compare_large(client), Plan::ExactAfterIndex);
         }
         if self.is_diverse && near.len() >= self.wanted && self.distinct(&near) < self.certain {
             near = self.with_others(client, near);
@@ -130,11 +130,7 @@ impl Search<'_> {
     }
 
     /// The nearest, by the first strategy that fits.
-    fn find<D: Details>(
-        &self,
-        client: &mut SpiClient<'_>,
-        is_unknown: bool,
-    ) -> (Vec<Near<D>>, Plan) {
+    fn find<D: Details>(&self, client: &mut SpiClient<'_>) -> (Vec<Near<D>>, Plan) {
         if let Some(near) = self.compare_namespaces(client, self.small().filtered) {
             return (near, Plan::Exact);
         }
@@ -142,13 +138,13 @@ impl Search<'_> {
             return (self.compare_keys(client), Plan::Exact);
         }
         let small = self.small();
-        if is_unknown && let Some(near) = self.compare_probed(client, PROBED_FIRST) {
+        if let Some(near) = self.compare_probed(client, PROBED_FIRST) {
             return (near, Plan::Exact);
         }
         if self.keys_are_few(client, small) {
             return (self.compare_keys(client), Plan::Exact);
         }
-        if is_unknown && let Some(near) = self.compare_probed(client, PROBED) {
+        if let Some(near) = self.compare_probed(client, small.filtered) {
             return (near, Plan::Exact);
         }
         if let Some(near) = self.compare_rare(client, small) {
@@ -162,25 +158,24 @@ impl Search<'_> {
             true => self.look_for_many(client, &index, &breadth),
             false => self.look_once(client, &index, &breadth, small),
         };
-        if is_unknown
-            && !matches!(first, First::Enough(_))
-            && let Some(near) = self.compare_probed(client, PROBED_LAST)
-        {
-            return (near, Plan::Exact);
-        }
         let further = match first {
             First::Enough(near) => return (near, Plan::Index),
             First::Crowded => self.look_past_crowd(client, &index),
-            First::TooFew(Further { compare: Some(most), .. }) if self.scope_has(client, most) => {
-                return (self.compare_scope(client), Plan::Exact);
-            }
-            First::TooFew(Further { look, .. }) => {
+            First::TooFew(Further { compare, look }) => {
+                if let Some(most) = compare {
+                    if let Some(near) = self.compare_probed(client, most.filtered) {
+                        return (near, Plan::Exact);
+                    }
+                    if self.scope_has(client, most) {
+                        return (self.compare_scope(client), Plan::Exact);
+                    }
+                }
                 look.and_then(|look| self.look_further(client, &index, look))
             }
         };
         match further {
             Some(near) => (near, Plan::IndexWide),
-            None => (self.compare_scope(client), Plan::ExactAfterIndex),
+            None => (self.compare_large(client), Plan::ExactAfterIndex),
         }
     }
 

@@ -28,13 +28,13 @@ thread_local! {
 
 /// While this lives, statements find rows by the keys of the tenant, and not by what many tenants have in common: a
 /// value that is rare in one may be common in all.
-pub(in crate::memory) struct ByKeysAlone {
+pub(super) struct ByKeysAlone {
     _settings: LocalSettings,
     _large: OwnTablesAreLarge,
 }
 
 impl ByKeysAlone {
-    pub(in crate::memory) fn begin() -> Self {
+    pub(super) fn begin() -> Self {
         Self {
             _settings: LocalSettings::set(&[(c"enable_bitmapscan", c"off")]),
             _large: OwnTablesAreLarge::begin(),
@@ -51,11 +51,15 @@ impl Search<'_> {
         let most = self.small().by_keys;
         let scope = (self.vectors.relation.to_u32(), self.target.keys.hash, most);
         EXPECTED_FEW.with(|known| known.get(scope)).unwrap_or_else(|| {
-            let keys = self.statements::<()>().keys();
-            let few = self.parameters.expected_rows(client, &keys) <= most as f64;
+            let few = self.expected_by_keys(client) <= most as f64;
             EXPECTED_FEW.with(|known| known.set(scope, few));
             few
         })
+    }
+
+    /// How many vectors Postgres expects the keys to give.
+    pub(super) fn expected_by_keys(&self, client: &mut SpiClient<'_>) -> f64 {
+        self.parameters.expected_rows(client, &self.statements::<()>().keys())
     }
 }
 

@@ -10,8 +10,8 @@ use super::order::{By, Order as Listed, Place};
 use crate::error::Error;
 use crate::memory::access::Reader;
 use crate::memory::embedded::Embedded;
-use crate::memory::narrow::narrowest;
-use crate::memory::nearest::gives_few;
+use crate::memory::narrow::{Few, few};
+use crate::memory::nearest::index_on_metadata;
 use crate::memory::place;
 use crate::memory::scope::{Conditions, Scope, User};
 use crate::memory::touch;
@@ -19,6 +19,8 @@ use crate::pg::plan::Order;
 use crate::pg::query::Parameters;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+
+const MEMORIES: Embedded = Embedded::Memories;
 
 /// So many rows are read and put in order rather than walked through; and so many are walked through before that is given up.
 const FEW: usize = 2_000;
@@ -55,12 +57,6 @@ pub(super) struct Page {
     pub(super) touch: bool,
 }
 
-/// Where few rows are: what gives them as `m`, and how that is planned.
-struct Few {
-    from: String,
-    order: Order,
-}
-
 /// What is common to lists and counts.
 struct Listing<'l> {
     scope: &'l Scope,
@@ -80,14 +76,18 @@ impl<'l> Listing<'l> {
 
     /// What few rows can be read by.
     fn few(&self, client: &mut SpiClient<'_>) -> Option<Few> {
-        let Self { conditions, parameters, .. } = self;
-        let memories = Embedded::Memories;
-        if let Some(keys) = narrowest(client, memories, conditions, parameters, FEW) {
-            return Some(Few { from: rows_of("m", &keys.sql), order: Order::Sorted });
+        few(client, MEMORIES, &self.conditions, &self.parameters, FEW)
+    }
+
+    /// The same where the rows are many; None where nothing names them.
+    fn many(&self, client: &mut SpiClient<'_>) -> Option<Few> {
+        let Conditions { narrow, rows, .. } = &self.conditions;
+        if let Some(keys) = narrow.first() {
+            return Some(Few { order: Order::OfTable, ..Few::by_keys(MEMORIES, &keys.sql) });
         }
-        let probe = conditions.rows.probe.as_ref()?;
-        gives_few(client, parameters, memories, probe, conditions.hash, FEW)
-            .then(|| Few { from: rows_of("x", &probe.condition), order: Order::OfTable })
+        let probe = rows.probe.as_ref()?;
+        index_on_metadata(client, MEMORIES)?;
+        Some(Few::by_filter(MEMORIES, &probe.condition))
     }
 
     fn number(&mut self, number: usize) -> String {
@@ -104,11 +104,6 @@ impl<'l> Listing<'l> {
         let rows = self.parameters.run_kept(client, sql, order);
         rows.iter().filter_map(|row| Item::read(&row, memory)).collect()
     }
-}
-
-/// The memories that meet a condition over that alias, and no other index serves than its own.
-fn rows_of(alias: &str, condition: &str) -> String {
-    format!("(SELECT {alias}.* FROM kepler.memories AS {alias} WHERE {condition} OFFSET 0) AS m")
 }
 
 /// A page of the memories of a scope.
@@ -168,6 +163,7 @@ fn list(
         return listing.run(client, sorted(&few.from, ""), few.order, memory);
     }
     let workspace = listing.conditions.rows.workspace.clone();
+    let many = listing.many(client);
     match page.order.by {
         By::Id => {
             let walk = |bound: &str| {
@@ -177,7 +173,7 @@ fn list(
                      WHERE {all} LIMIT {limit}"
                 )
             };
-            if listing.conditions.narrow.is_empty() {
+            if many.is_none() {
                 return listing.run(client, walk("OFFSET 0"), Order::OfIndex, memory);
             }
             let most = listing.number(WALKED.max(WALKED_A_ROW * page.max_rows));
@@ -189,12 +185,12 @@ fn list(
         }
         By::Key | By::UpdatedAt => {}
     }
-    // All are read, and so not one by one.
-    let from = match listing.conditions.narrow.first() {
-        Some(keys) => rows_of("m", &keys.sql),
-        None => rows_of("m", &format!("m.workspace_id = {workspace}")),
-    };
-    listing.run(client, sorted(&from, ""), Order::OfTable, memory)
+    // All are read, and so in the order of the table and not one by one.
+    let many = many.unwrap_or_else(|| {
+        let keys = format!("m.workspace_id = {workspace}");
+        Few { order: Order::OfTable, ..Few::by_keys(MEMORIES, &keys) }
+    });
+    listing.run(client, sorted(&many.from, ""), many.order, memory)
 }
 
 /// How many memories a scope has, up to `most`.
@@ -207,10 +203,14 @@ pub(super) fn count(
     let reader = Reader::open(client, &scope.workspace_id)?;
     let mut listing = Listing::new(&reader, scope, times)?;
     let limit = most.map_or(String::new(), |most| format!(" LIMIT {}", listing.number(most)));
-    let few = listing.few(client);
+    let mut few = listing.few(client);
+    // What meets a filter may come last.
+    if few.is_none() && scope.filter.is_some() && listing.conditions.narrow.is_empty() {
+        few = listing.many(client);
+    }
     let (from, order) = match &few {
         Some(few) => (few.from.as_str(), few.order),
-        // What meets a filter may come last; otherwise the first rows are enough.
+        // Otherwise the first rows are enough.
         None if scope.filter.is_some() || most.is_none() => {
             ("kepler.memories AS m", Order::OfTable)
         }

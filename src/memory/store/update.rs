@@ -19,12 +19,14 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 thread_local! {
+    // With what has expired in the place that it is to take: in the order of the ids, as whoever writes several memories.
     static LOCK: Statement = const { Statement::new(
-        c"SELECT m.user_id, m.metadata FROM kepler.memories AS m
-          WHERE m.workspace_id = $1 AND m.id = $2 AND m.valid_from <= $3
-              AND (m.valid_to IS NULL OR m.valid_to > $3) AND (m.expires_at IS NULL OR m.expires_at > $3)
-          FOR NO KEY UPDATE",
-        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID],
+        c"SELECT m.id, m.user_id, m.metadata FROM kepler.memories AS m
+          WHERE m.workspace_id = $1 AND m.id = ANY (ARRAY[$2, $4])
+              AND (m.id <> $2 OR (m.valid_from <= $3 AND (m.valid_to IS NULL OR m.valid_to > $3)
+                  AND (m.expires_at IS NULL OR m.expires_at > $3)))
+          ORDER BY m.id COLLATE \"C\" FOR NO KEY UPDATE",
+        &[pg_sys::TEXTOID, pg_sys::TEXTOID, pg_sys::TIMESTAMPTZOID, pg_sys::TEXTOID],
     ) };
     // An expiry that is infinite ends the ttl, too.
     static UPDATE: Statement = const { Statement::new(
@@ -104,41 +106,48 @@ pub(super) fn run(
     let (workspace, id, now) = (Text::new(workspace_id), Text::new(memory_id), now());
     let time = Some(pg_sys::Datum::from(now));
     let place = [Some(workspace.datum()), Some(id.datum())];
+    let text = |given: &Option<String>| given.as_deref().map(Text::new);
+    let (content, context_type) = (text(&change.content), text(&change.context_type));
+    let (namespace, key) = (text(&change.namespace), text(&change.key));
+    let of = |text: &Option<Text>| text.as_ref().map(Text::datum);
+    let holder = |client: &mut SpiClient<'_>| {
+        if change.namespace.is_none() && change.key.is_none() {
+            return None;
+        }
+        let parameters = [place[0], place[1], time, of(&namespace), of(&key)];
+        let rows = HOLDER.with(|statement| statement.run(client, &parameters));
+        rows.iter::<3>().next().and_then(|row| {
+            Some((Text::new(row.text(0)?), row.boolean(1) == Some(true), row.text(2)?.to_owned()))
+        })
+    };
     let metadata = {
-        let rows = LOCK.with(|statement| statement.run(client, &[place[0], place[1], time]));
-        let Some(row) = rows.iter::<2>().next() else { return Ok(Outcome::NotFound) };
+        let expired = holder(client).filter(|(_, is_expired, _)| *is_expired);
+        let expired = expired.as_ref().map(|(id, ..)| id.datum());
+        let parameters = [place[0], place[1], time, expired];
+        let rows = LOCK.with(|statement| statement.run(client, &parameters));
+        let Some(row) = rows.iter::<3>().find(|row| row.text(0) == Some(memory_id)) else {
+            return Ok(Outcome::NotFound);
+        };
         let is_theirs = match user {
             User::Any => true,
-            User::Nobody => row.text(0).is_none(),
-            User::Id(user) => row.text(0) == Some(user.as_str()),
+            User::Nobody => row.text(1).is_none(),
+            User::Id(user) => row.text(1) == Some(user.as_str()),
         };
         if !is_theirs {
             return Ok(Outcome::NotFound);
         }
-        let stored = row.jsonb(1).unwrap_or_default();
+        let stored = row.jsonb(2).unwrap_or_default();
         change.metadata.as_ref().map(|patch| patched(stored, &patch[4..])).transpose()?
     };
     let metadata = metadata.map(|stored| Aligned::new(&stored));
-    let text = |given: &Option<String>| given.as_deref().map(Text::new);
-    let (content, context_type) = (text(&change.content), text(&change.context_type));
-    let (namespace, key) = (text(&change.namespace), text(&change.key));
     let ttl = change.ttl.map(|ttl| Aligned::new(&ttl.stored()));
-    let of = |text: &Option<Text>| text.as_ref().map(Text::datum);
-    if change.namespace.is_some() || change.key.is_some() {
-        let parameters = [place[0], place[1], time, of(&namespace), of(&key)];
-        let rows = HOLDER.with(|statement| statement.run(client, &parameters));
-        let holder = rows.iter::<3>().next().and_then(|row| {
-            Some((Text::new(row.text(0)?), row.boolean(1) == Some(true), row.text(2)?.to_owned()))
-        });
-        drop(rows);
-        match holder {
-            // It is not there any more.
-            Some((id, true, _)) => {
-                FREE.with(|statement| statement.run(client, &[place[0], Some(id.datum()), time]));
-            }
-            Some((_, false, key)) => return Err(MemoryError::KeyTaken { key }.into()),
-            None => {}
+    match holder(client) {
+        // It is not there any more.
+        Some((id, true, _)) => {
+            FREE.with(|statement| statement.run(client, &[place[0], Some(id.datum()), time]));
         }
+        Some((_, false, key)) => return Err(MemoryError::KeyTaken { key }.into()),
+        None => {}
     }
     let rows = UPDATE.with(|statement| {
         let parameters = [

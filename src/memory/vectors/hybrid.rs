@@ -10,12 +10,14 @@ use crate::memory::nearest::Near;
 use crate::memory::rarity::{Word, look};
 use crate::memory::score::{Fusion, Half};
 use crate::memory::space::rows_of;
+use crate::memory::usual::{SAMPLED, Usual};
 use crate::memory::word_score::Sought;
 use crate::memory::words::{Steps, any_of, quote_word};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::postings;
 use crate::pg::query::Parameters;
+use crate::pg::relation::blocks;
 use crate::pg::rows::Row;
 use crate::pg::varlena::{self, Text};
 use crate::pgvector::Metric;
@@ -25,6 +27,8 @@ use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashMap};
 
+/// Of so many pages rows are taken that tell what similarity is usual.
+const SAMPLED_PAGES: f64 = 16.0;
 /// In a table of so many rows, or without an index that tells, so many rows are looked at to tell how rare a word is.
 const SEEN: usize = 1_000;
 
@@ -60,6 +64,8 @@ pub(super) struct Words<'w> {
 /// How the rows are compared with an embedding, in SQL.
 pub(super) struct Compared {
     pub(super) metric: Metric,
+    /// The vector, over `e`.
+    pub(super) column: String,
     /// The distance, and whether there is one.
     pub(super) distance: String,
     pub(super) condition: String,
@@ -121,8 +127,14 @@ pub(super) fn rank(
     // Only the cosine has a scale; of other metrics the ranks are comparable.
     let has_scale = compared.is_none_or(|compared| compared.metric == Metric::Cosine);
     let fusion = if has_scale { fusion } else { fusion.of_ranks() };
+    let usual = match compared {
+        Some(compared) if has_scale && fusion.is_of_scores() => {
+            words.usual(client, compared, parameters)
+        }
+        _ => Usual::default(),
+    };
     for (ranked, share) in ranked.iter_mut().zip(shares) {
-        let score = ranked.similarity.unwrap_or(0.0).clamp(0.0, 1.0);
+        let score = ranked.similarity.map_or(0.0, |similarity| usual.stands_out(similarity));
         let vector = Half { score, rank: ranked.vector_rank };
         let text = Half { score: share, rank: ranked.text_rank };
         ranked.score = match compared {
@@ -267,6 +279,35 @@ impl Words<'_> {
         let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
         let of_words = postings::count_all(index, &texts)?;
         Some((of_words.iter().copied().fold(rows, f64::max), of_words))
+    }
+
+    /// What similarity is usual in the table, whatever the filter: some rows tell, of some of its pages where it has no parts. Under policies
+    /// nothing does: which pages are read depends on how many rows there are that the caller does not see.
+    fn usual(
+        &self,
+        client: &mut SpiClient<'_>,
+        compared: &Compared,
+        parameters: &Parameters,
+    ) -> Usual {
+        let Relation { table, has_parts, .. } = self.relation;
+        let Compared { metric, column, distance, condition, .. } = compared;
+        if self.relation.is_secured {
+            return Usual::default();
+        }
+        let sql = if *has_parts {
+            format!("SELECT {distance} FROM {table} AS e WHERE {condition} LIMIT {SAMPLED}")
+        } else {
+            let share = SAMPLED_PAGES / f64::from(blocks(self.relation.as_part().relation).max(1));
+            format!(
+                "SELECT {distance} FROM ( \
+                     SELECT {column} FROM {table} AS e TABLESAMPLE pg_catalog.system ({percent}) REPEATABLE (0) \
+                     WHERE {condition} ORDER BY pg_catalog.hashtext(e.ctid::pg_catalog.text), e.ctid \
+                     LIMIT {SAMPLED}) AS e",
+                percent = 100.0 * share.min(1.0),
+            )
+        };
+        let rows = parameters.run(client, &sql);
+        Usual::of(rows.iter::<1>().filter_map(|row| row.float(0)).map(|it| metric.similarity(it)))
     }
 
     fn score(&self, sought: &Sought, parameters: &mut Parameters) -> String {

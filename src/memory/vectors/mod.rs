@@ -20,6 +20,7 @@ use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::quote;
 use crate::pg::query::Parameters;
+use crate::pg::role::{self, ActAs};
 use crate::pgvector::Metric;
 use crate::words::language::Language;
 use hybrid::{Compared, Words};
@@ -62,12 +63,29 @@ fn run(
         (None, None) => None,
         (name, _) => Some(relation.words(name.as_deref())?),
     };
+    let language = match (&request.query_text, words_column) {
+        (Some(text), Some(column)) => Some((text, column, Language::find(&request.language)?)),
+        _ => None,
+    };
+    let compared = request.embedding.is_some().then_some(vector);
+    let read = shown.iter().copied().chain(compared).chain(words_column);
+    let columns: Vec<String> = read.map(|column| format!("e.{}", quote(&column.name))).collect();
     let mut parameters = Parameters::default();
-    let mut scope = Scope { relation: &relation, conditions: Vec::new(), call_functions: false };
+    let mut scope = Scope {
+        relation: &relation,
+        columns: columns.join(", "),
+        conditions: Vec::new(),
+        call_functions: false,
+    };
     if let Some(filter) = &request.filter {
         let filter = filter::conditions(filter, &relation, &mut parameters)?;
         (scope.conditions, scope.call_functions) = (filter.all, filter.call_functions);
     }
+    // How rare words are is asked by functions that the owner of a table need not have a right to.
+    let _owner = match &language {
+        None => scope.read_as_owner(client, &shown, &parameters)?,
+        Some(_) => None,
+    };
     let (near, plan, compared) = match &request.embedding {
         Some(embedding) => {
             let found = nearest_of(client, request, embedding, vector, &scope, &mut parameters)?;
@@ -79,20 +97,22 @@ fn run(
             (Vec::new(), Plan::Text, None)
         }
     };
-    let mut ranked = match (&request.query_text, words_column) {
-        (Some(text), Some(column)) => {
+    let mut ranked = match language {
+        Some((text, column, language)) => {
             let words = Words {
                 relation: &relation,
                 column,
                 text,
-                language: Language::find(&request.language)?,
+                language,
                 conditions: &scope.all(None),
                 pool: pool(request.max_rows, false),
             };
             let fusion = request.fusion;
             hybrid::rank(client, &words, &near, compared.as_ref(), fusion, &mut parameters)
         }
-        _ => near.into_iter().enumerate().map(|near| by_distance(near, request.metric)).collect(),
+        None => {
+            near.into_iter().enumerate().map(|near| by_distance(near, request.metric)).collect()
+        }
     };
     ranked.truncate(request.max_rows);
     Ok((whole_rows(client, table, *has_parts, ranked, &shown, memory), plan))
@@ -101,6 +121,8 @@ fn run(
 /// Which rows of a table count.
 struct Scope<'s> {
     relation: &'s Relation,
+    /// What is read of them beside what the conditions read, in SQL.
+    columns: String,
     /// All of these hold.
     conditions: Vec<String>,
     call_functions: bool,
@@ -124,12 +146,38 @@ impl Scope<'_> {
         if !*has_parts || *is_secured {
             return Ok(None);
         }
-        let query = format!("SELECT e.* FROM {table} AS e WHERE {conditions}");
+        let query = format!("SELECT {} FROM {table} AS e WHERE {conditions}", self.columns);
         let parts = parts::find(client, table, &query, parameters)?;
         let may_be_owners = |parts: &Vec<Part>| {
             !self.call_functions || parts.iter().all(|part| part.owner.is_none())
         };
         Ok(parts.filter(may_be_owners))
+    }
+}
+
+impl Scope<'_> {
+    /// Whoever may read some columns of a table may not read the places of its rows, by which these are found again. The search then
+    /// reads the table as its owner, as it does a part, once Postgres has let the caller read the columns that are asked for: where
+    /// no policies hold for the caller, and nobody's code can run.
+    ///
+    /// Raises what reading these columns raises. Where the whole table is the caller's to read, or something is in the way, nobody
+    /// else reads it.
+    fn read_as_owner(
+        &self,
+        client: &mut SpiClient<'_>,
+        shown: &[&Column],
+        parameters: &Parameters,
+    ) -> Result<Option<ActAs>, MemoryError> {
+        let Relation { oid, table, has_parts, is_secured, .. } = self.relation;
+        let is_callers = role::may(pg_sys::ACL_SELECT, *oid);
+        let runs_code = self.call_functions || !shown.iter().all(|column| column.is_plain());
+        if is_callers || *has_parts || *is_secured || runs_code {
+            return Ok(None);
+        }
+        let query = format!("SELECT {} FROM {table} AS e WHERE {}", self.columns, self.all(None));
+        let parts = parts::find(client, table, &query, parameters)?;
+        let only = parts.and_then(|parts| parts.into_iter().next());
+        Ok(only.and_then(|only| only.owner).map(act_as_owner_of_part))
     }
 }
 
@@ -180,7 +228,8 @@ fn nearest_of(
     let operator = request.metric.operator(&vector.schema);
     let distance = format!("(e.{name} {operator} {query})");
     let (metric, least) = (request.metric, request.min_similarity);
-    let compared = Compared { metric, distance, condition: has_vector, least };
+    let column = format!("e.{name}");
+    let compared = Compared { metric, column, distance, condition: has_vector, least };
     Ok(Nearest { near, plan, compared })
 }
 

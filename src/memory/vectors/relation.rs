@@ -59,7 +59,7 @@ thread_local! {
 
 /// A table, and how it stands with the caller.
 pub(crate) struct Relation {
-    oid: pg_sys::Oid,
+    pub(super) oid: pg_sys::Oid,
     /// As SQL names it.
     pub(super) table: String,
     rows: Option<f64>,
@@ -88,6 +88,13 @@ pub(super) struct Column {
     /// Of a domain the type that it is over, as SQL names it.
     pub(super) base: Option<String>,
     pub(super) values: Values,
+}
+
+impl Column {
+    /// Whether its values become JSON by Postgres' or pgvector's code alone: types of others may have casts of anybody's.
+    pub(super) fn is_plain(&self) -> bool {
+        self.is_for_searches || self.type_oid.to_u32() < pg_sys::FirstNormalObjectId
+    }
 }
 
 /// What the values of a column are to a filter.

@@ -7,7 +7,6 @@
 //! - `ship`: a call for a workspace goes as a whole to the node of its part, in one statement.
 //! - `part`: while a statement on a shard runs, the session works in the shard's part. So do the triggers of shards.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
-//! - `secured`: what roles with row security read by themselves.
 //! - `places`: which shards make up a part.
 //! - `nodes`: what each node does for itself.
 //!
@@ -17,7 +16,6 @@ pub(crate) mod nodes;
 pub(crate) mod part;
 pub(crate) mod places;
 pub(super) mod rewrite;
-pub(crate) mod secured;
 pub(crate) mod ship;
 
 use pgrx::pg_sys;
@@ -28,9 +26,11 @@ static LOADED: OnceLock<bool> = OnceLock::new();
 /// Looks whether Citus is loaded, which must be the first library of a server; once, when the library is loaded.
 pub(crate) fn register() {
     // SAFETY: a look-up of a setting, which is null where there is none.
-    let setting =
-        unsafe { pg_sys::GetConfigOption(c"citus.shard_count".as_ptr(), true, false) };
+    let setting = unsafe { pg_sys::GetConfigOption(c"citus.shard_count".as_ptr(), true, false) };
     let _ = LOADED.set(!setting.is_null());
+    if !setting.is_null() {
+        part::register();
+    }
 }
 
 /// Whether Citus is loaded.

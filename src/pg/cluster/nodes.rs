@@ -36,7 +36,7 @@ pub(crate) fn run_elsewhere(client: &mut SpiClient<'_>, sql: &str) -> Result<(),
             "SELECT CASE WHEN (SELECT min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l) = 0 THEN (
                  SELECT min(r.result) FROM pg_catalog.run_command_on_workers($1) AS r WHERE NOT r.success) END",
             None,
-            &[sql.into()],
+            &[format!("SELECT pg_catalog.set_config('lock_timeout', '10s', true), ({sql})").into()],
         )?
         .first()
         .get_one::<String>()?;
@@ -46,8 +46,8 @@ pub(crate) fn run_elsewhere(client: &mut SpiClient<'_>, sql: &str) -> Result<(),
     }
 }
 
-/// While the result lives, Citus tells no other node of what is done to tables: on a node that does what every node does for
-/// itself.
+/// For what each node does for itself. While the result lives, Citus tells no other node of what is done to tables; on the
+/// coordinator it changes their shards one after the other.
 pub(crate) fn for_itself(client: &mut SpiClient<'_>) -> Result<Option<LocalSettings>, Error> {
     if !part::is_distributed() {
         return Ok(None);
@@ -56,8 +56,9 @@ pub(crate) fn for_itself(client: &mut SpiClient<'_>) -> Result<Option<LocalSetti
         .update("SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l", None, &[])?
         .first()
         .get_one::<bool>()?;
-    if is_coordinator == Some(true) {
-        return Ok(None);
-    }
-    Ok(Some(LocalSettings::set(&[(c"citus.enable_ddl_propagation", c"off")])))
+    Ok(Some(LocalSettings::set(&[if is_coordinator == Some(true) {
+        (c"citus.multi_shard_modify_mode", c"sequential")
+    } else {
+        (c"citus.enable_ddl_propagation", c"off")
+    }])))
 }

@@ -7,19 +7,31 @@
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
 use super::places::{self, Key, Lies, Shards};
-use super::{rewrite, secured, ship};
+use super::{rewrite, ship};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::OnceLock;
 
 unsafe extern "C-unwind" {
     fn get_namespace_oid(name: *const c_char, missing_ok: bool) -> pg_sys::Oid;
     fn get_rel_namespace(relation: pg_sys::Oid) -> pg_sys::Oid;
     fn get_rel_name(relation: pg_sys::Oid) -> *mut c_char;
     fn GetCurrentTransactionNestLevel() -> c_int;
+    fn get_relname_relid(name: *const c_char, schema: pg_sys::Oid) -> pg_sys::Oid;
+    fn standard_ProcessUtility(
+        statement: *mut pg_sys::PlannedStmt,
+        text: *const c_char,
+        is_read_only: bool,
+        context: pg_sys::ProcessUtilityContext::Type,
+        parameters: pg_sys::ParamListInfo,
+        environment: *mut pg_sys::QueryEnvironment,
+        to: *mut pg_sys::DestReceiver,
+        completion: *mut pg_sys::QueryCompletion,
+    );
 }
 
 /// Those that the session has worked in, by their numbers less one.
@@ -38,6 +50,8 @@ thread_local! {
     /// The statement that began it, and how deep in the transaction.
     static BEGUN_BY: Cell<*mut pg_sys::QueryDesc> = const { Cell::new(ptr::null_mut()) };
     static DEPTH: Cell<i32> = const { Cell::new(0) };
+    /// Whether the session has been told the workspace that it works in.
+    static ENTERED: Cell<bool> = const { Cell::new(false) };
     static WATCHING: Cell<bool> = const { Cell::new(false) };
     static EVERYWHERE: RefCell<Option<(Shards, MadeOf)>> = const { RefCell::new(None) };
     static LIES: RefCell<HashMap<pg_sys::Oid, (Lies, MadeOf)>> = RefCell::default();
@@ -67,19 +81,88 @@ pub(in crate::pg) unsafe fn begin(query: *mut pg_sys::QueryDesc) {
         let entries = (*statement).rtable;
         for at in 0..pg_sys::list_length(entries) {
             let entry = pg_sys::list_nth(entries, at).cast::<pg_sys::RangeTblEntry>();
-            if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION || !looks_like_shard((*entry).relid)
+            if (*entry).rtekind != pg_sys::RTEKind::RTE_RELATION
+                || !looks_like_shard((*entry).relid)
             {
                 continue;
             }
-            let part = learn((*entry).relid);
-            if part != 0 {
-                rewrite::part_begins(part);
-                CURRENT.set(part);
-                BEGUN_BY.set(query);
-                DEPTH.set(GetCurrentTransactionNestLevel());
+            if go_to(learn((*entry).relid), query) {
                 return;
             }
         }
+    }
+}
+
+/// # Safety
+/// Called where no value with a destructor is on the way of an error.
+unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
+    if part != 0 {
+        rewrite::part_begins(part);
+        CURRENT.set(part);
+        BEGUN_BY.set(begun_by);
+        // SAFETY: reads a variable.
+        DEPTH.set(unsafe { GetCurrentTransactionNestLevel() });
+    }
+    part != 0
+}
+
+static BEFORE_UTILITY: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
+
+/// COPY fires the triggers of a shard without the executor. Once, when the library is loaded, where Citus is.
+pub(super) fn register() {
+    // SAFETY: Postgres loads a library in one thread, and reads the hook in the same.
+    unsafe {
+        if BEFORE_UTILITY.set(pg_sys::ProcessUtility_hook).is_ok() {
+            pg_sys::ProcessUtility_hook = Some(utility);
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+unsafe extern "C-unwind" fn utility(
+    statement: *mut pg_sys::PlannedStmt,
+    text: *const c_char,
+    is_read_only: bool,
+    context: pg_sys::ProcessUtilityContext::Type,
+    parameters: pg_sys::ParamListInfo,
+    environment: *mut pg_sys::QueryEnvironment,
+    to: *mut pg_sys::DestReceiver,
+    completion: *mut pg_sys::QueryCompletion,
+) {
+    // SAFETY: Postgres calls the hook with a statement that it wants run; what was there before runs it. A pointer to it
+    // tells this statement from others, and is not read.
+    unsafe {
+        let begun =
+            CURRENT.get() == 0 && go_to(part_of_copy((*statement).utilityStmt), statement.cast());
+        let next = BEFORE_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
+        next(statement, text, is_read_only, context, parameters, environment, to, completion);
+        if begun {
+            leave();
+        }
+    }
+}
+
+/// The part of the shard that a COPY writes to; 0 of any other statement.
+///
+/// # Safety
+/// A statement.
+unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
+    // SAFETY: a node's tag says what it is; names are C strings or null.
+    unsafe {
+        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_CopyStmt {
+            return 0;
+        }
+        let copy = node.cast::<pg_sys::CopyStmt>();
+        let table = (*copy).relation;
+        if !(*copy).is_from || table.is_null() || (*table).schemaname.is_null() {
+            return 0;
+        }
+        let schema = get_namespace_oid((*table).schemaname, true);
+        if schema == pg_sys::InvalidOid {
+            return 0;
+        }
+        let shard = get_relname_relid((*table).relname, schema);
+        if shard != pg_sys::InvalidOid && looks_like_shard(shard) { learn(shard) } else { 0 }
     }
 }
 
@@ -121,6 +204,18 @@ fn leave() {
         rewrite::part_begins(0);
     }
     BEGUN_BY.set(ptr::null_mut());
+    ENTERED.set(false);
+}
+
+/// The session has been told the workspace that it works in, as long as it works in the part.
+pub(crate) fn enter() {
+    ENTERED.set(true);
+}
+
+/// Whether a relation is a shard that a statement of somebody's reads or writes, which Citus has sent here: the session knows
+/// nothing of the workspace that was chosen where the statement comes from.
+pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {
+    super::is_loaded() && !ENTERED.get() && is_of_citus() && whole(relation) != relation
 }
 
 /// Whether Citus opened the session, from another node.
@@ -173,7 +268,8 @@ unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
         return 0;
     }
     let known = PARTS.with_borrow(|parts| {
-        let holds = |part: &Part| part.shards.by_shard.contains_key(&relation) && part.made_of.is_current();
+        let holds =
+            |part: &Part| part.shards.by_shard.contains_key(&relation) && part.made_of.is_current();
         parts.iter().position(holds)
     });
     if let Some(at) = known {
@@ -368,7 +464,6 @@ unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _argumen
     if matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         leave();
         ship::forget();
-        secured::workspace_changes();
     }
 }
 

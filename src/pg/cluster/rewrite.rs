@@ -8,7 +8,7 @@
 
 // As in `planner`: errors pass through as Postgres raised them, so no value with a destructor is on their way.
 
-use super::{is_loaded, part, secured};
+use super::{is_loaded, part, places};
 use crate::error::{Error, Report};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -108,26 +108,7 @@ pub(in crate::pg) unsafe fn place(query: *mut pg_sys::Query) -> bool {
 ///
 /// # Safety
 /// A plan that was just made, in the memory that it lies in.
-pub(in crate::pg) unsafe fn mark(statement: *mut pg_sys::PlannedStmt, marks: Marks) {
-    // SAFETY: as the caller says.
-    unsafe {
-        if marks.of_part {
-            put(statement, MARK);
-        }
-        if marks.of_workspace {
-            put(statement, secured::MARK);
-        }
-    }
-}
-
-/// What a plan depends on.
-#[derive(Clone, Copy)]
-pub(in crate::pg) struct Marks {
-    pub(in crate::pg) of_part: bool,
-    pub(in crate::pg) of_workspace: bool,
-}
-
-unsafe fn put(statement: *mut pg_sys::PlannedStmt, mark: u32) {
+pub(in crate::pg) unsafe fn mark(statement: *mut pg_sys::PlannedStmt) {
     // SAFETY: as the caller says; nodes are made as Postgres makes them.
     unsafe {
         if statement.is_null() {
@@ -136,7 +117,7 @@ unsafe fn put(statement: *mut pg_sys::PlannedStmt, mark: u32) {
         let item = palloc0(size_of::<pg_sys::PlanInvalItem>()).cast::<pg_sys::PlanInvalItem>();
         (*item).type_ = pg_sys::NodeTag::T_PlanInvalItem;
         (*item).cacheId = pg_sys::SysCacheIdentifier::PROCOID as c_int;
-        (*item).hashValue = mark;
+        (*item).hashValue = MARK;
         (*statement).invalItems = lappend((*statement).invalItems, item.cast());
     }
 }
@@ -174,6 +155,13 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
             if (*query).resultRelation == at + 1 && part::is_everywhere((*entry).relid) {
                 refuse((*entry).relid);
             }
+            let conflict = (*query).onConflict;
+            if (*query).resultRelation == at + 1
+                && !conflict.is_null()
+                && (*conflict).constraint != pg_sys::InvalidOid
+            {
+                (*conflict).constraint = constraint_of((*conflict).constraint, shard);
+            }
             LockRelationOid(shard, (*entry).rellockmode);
             (*entry).relid = shard;
         }
@@ -186,6 +174,20 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
             }
         }
         query_tree_walker_impl(query, Some(visit), found, 0)
+    }
+}
+
+/// What stands for a constraint of a table in a shard.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn constraint_of(
+    constraint: pg_sys::Oid,
+    shard: pg_sys::Oid,
+) -> pg_sys::Oid {
+    // SAFETY: look-ups in the catalog; a name is a C string or null.
+    unsafe {
+        let index = places::index_of(pg_sys::get_constraint_index(constraint), shard);
+        let found = index.map(|index| pg_sys::get_index_constraint(index));
+        found.filter(|found| *found != pg_sys::InvalidOid).unwrap_or(constraint)
     }
 }
 

@@ -4,8 +4,8 @@
 //! sends the call on in a statement that names the workspace. Citus takes the whole statement to the node of the part. There
 //! it begins with `enter_part`, which sees to it that the session works in the workspace, if the role may.
 //!
-//! What a transaction has sent to several places is committed in two phases. Citus does so where it has seen a write, and
-//! takes a call for a read: so a deletion goes along, of nothing.
+//! Citus takes a call for a read, which needs no transaction there, and nothing in two phases where there are several. So a
+//! deletion goes before the first call of a transaction for a workspace that may write: of nothing.
 
 // `divert` is on the way of everybody's errors: no value with a destructor there.
 
@@ -14,7 +14,7 @@
 
 use super::places::Lies;
 use super::{is_loaded, part};
-use crate::error::Error;
+use crate::error::{Error, Report};
 use crate::ident::quote;
 use crate::pg::local_settings::own_value;
 use crate::pg::plan::OwnedStatement;
@@ -22,7 +22,8 @@ use crate::pg::row_change::raise;
 use crate::pg::transaction;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
-use pgrx::{IntoDatum, PgSqlErrorCode, ereport, pg_sys};
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{IntoDatum, PgLogLevel, PgSqlErrorCode, ereport, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -144,6 +145,39 @@ pub(crate) const SENT: [&str; 92] = [
     "wait_for_writers",
 ];
 
+/// Functions that do not work on distributed tables, sorted: all workspaces are read at once, or the lists that every node has
+/// are written in a way that Citus has no plan for.
+const REFUSED: [&str; 9] = [
+    "begin_workspace_deletion",
+    "erase_user",
+    "find_secrets",
+    "import_workspace",
+    "metrics",
+    "set_retention",
+    "status",
+    "track",
+    "uninstall",
+];
+
+/// A function does not work on distributed tables.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} does not work on distributed tables")]
+struct Refused(String);
+
+impl Report for Refused {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some("It reads or writes what lies on several nodes, as one server can and a cluster cannot.".to_owned())
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("docs/citus.md says what to do instead. Before kepler.distribute(), and after kepler.undistribute(), it works.".to_owned())
+    }
+}
+
 /// Settings of the session that go along.
 const SETTINGS: [&CStr; 11] = [
     c"kepler.actor",
@@ -164,6 +198,13 @@ const SETTINGS: [&CStr; 11] = [
 /// # Safety
 /// Look-ups in the catalog's caches.
 unsafe fn is_sent(function: pg_sys::Oid) -> bool {
+    // SAFETY: as the caller says.
+    unsafe { is_among(function, &SENT) }
+}
+
+/// # Safety
+/// As above.
+unsafe fn is_among(function: pg_sys::Oid, names: &[&str]) -> bool {
     // SAFETY: as the caller says; a name is a C string.
     unsafe {
         let schema = get_func_namespace(function);
@@ -175,7 +216,7 @@ unsafe fn is_sent(function: pg_sys::Oid) -> bool {
         let name = get_func_name(function);
         !name.is_null()
             && str::from_utf8(CStr::from_ptr(name).to_bytes())
-                .is_ok_and(|name| SENT.binary_search(&name).is_ok())
+                .is_ok_and(|name| names.binary_search(&name).is_ok())
     }
 }
 
@@ -214,13 +255,30 @@ unsafe extern "C-unwind" fn finds_call(node: *mut pg_sys::Node, context: *mut c_
             pg_sys::NodeTag::T_Query => {
                 query_tree_walker_impl(node.cast(), Some(finds_call), context, 0)
             }
-            pg_sys::NodeTag::T_FuncExpr if is_sent((*node.cast::<pg_sys::FuncExpr>()).funcid) => true,
+            pg_sys::NodeTag::T_FuncExpr if is_sent((*node.cast::<pg_sys::FuncExpr>()).funcid) => {
+                true
+            }
+            pg_sys::NodeTag::T_FuncExpr
+                if is_among((*node.cast::<pg_sys::FuncExpr>()).funcid, &REFUSED) =>
+            {
+                refuse_on_cluster((*node.cast::<pg_sys::FuncExpr>()).funcid);
+                expression_tree_walker_impl(node, Some(finds_call), context)
+            }
             _ => expression_tree_walker_impl(node, Some(finds_call), context),
         }
     }
 }
 
-pub(super) unsafe extern "C-unwind" fn finds_distributed(
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn refuse_on_cluster(function: pg_sys::Oid) {
+    if part::is_distributed() {
+        // SAFETY: a function that exists has a name.
+        let name = unsafe { CStr::from_ptr(pg_sys::get_func_name(function)).to_string_lossy() };
+        ErrorReport::from(Error::from(Refused(format!("{name}()")))).report(PgLogLevel::ERROR);
+    }
+}
+
+unsafe extern "C-unwind" fn finds_distributed(
     node: *mut pg_sys::Node,
     context: *mut c_void,
 ) -> bool {
@@ -402,17 +460,12 @@ fn workspace_argument(function: pg_sys::Oid) -> Option<usize> {
 /// A function, the types of what it is called with, and the place of the workspace, if it is sent to one.
 type Key = (pg_sys::Oid, Vec<pg_sys::Oid>, Option<usize>);
 
-/// A workspace that the transaction has sent calls to, and whether a write went along.
-struct SentTo {
-    workspace: String,
-    writes: bool,
-}
-
 thread_local! {
     static STATEMENTS: RefCell<HashMap<Key, Rc<OwnedStatement>>> = RefCell::default();
     /// Whether calls stay here.
     static HERE: Cell<bool> = const { Cell::new(false) };
-    static SENT_TO: RefCell<Vec<SentTo>> = const { RefCell::new(Vec::new()) };
+    /// Workspaces that the transaction has sent calls to that may write.
+    static SENT_TO: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
     static WRITE: OwnedStatement = OwnedStatement::new(
         "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1".to_owned(),
         vec![pg_sys::TEXTOID],
@@ -465,7 +518,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
     unsafe {
         let expression = (*(*call).flinfo).fn_expr.cast::<pg_sys::FuncExpr>();
         let count = (*call).nargs as usize;
-        if expression.is_null() || (*expression).xpr.type_ != pg_sys::NodeTag::T_FuncExpr || count < 3
+        if expression.is_null()
+            || (*expression).xpr.type_ != pg_sys::NodeTag::T_FuncExpr
+            || count < 3
         {
             refuse();
         }
@@ -485,6 +540,8 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         // Of no workspace, as of an empty one, is what a node does for itself.
         let workspace = workspace.map(|id| crate::pg::varlena::text(id).to_owned());
         let workspace = workspace.filter(|id| !id.is_empty());
+        // A table that is on this node alone is read here.
+        let workspace = workspace.filter(|_| !names_own_table(&types, &values));
         let result = (*expression).funcresulttype;
         let is_row = pg_sys::type_is_rowtype(result);
         let of = if workspace.is_some() { Some(place) } else { None };
@@ -492,7 +549,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
             values.push(settings().into_datum());
-            note(workspace);
+            note(workspace, function);
         }
         let outside = pg_sys::CurrentMemoryContext;
         Ok(Spi::connect_mut(|client| {
@@ -514,7 +571,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             let before = pg_sys::MemoryContextSwitchTo(outside);
             let given = if is_row {
                 let columns = match result {
-                    pg_sys::RECORDOID => pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns)),
+                    pg_sys::RECORDOID => {
+                        pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns))
+                    }
                     named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
                 };
                 pg_sys::heap_copy_tuple_as_datum(*row, columns)
@@ -530,6 +589,14 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             given
         }))
     }
+}
+
+/// Whether an argument is a table that is on this node alone.
+fn names_own_table(types: &[pg_sys::Oid], values: &[Option<pg_sys::Datum>]) -> bool {
+    types.iter().zip(values).any(|(of, value)| {
+        let table = value.filter(|_| *of == pg_sys::REGCLASSOID);
+        table.is_some_and(|table| part::lies(pg_sys::Oid::from(table.value() as u32)) == Lies::Here)
+    })
 }
 
 fn refuse() -> ! {
@@ -607,29 +674,25 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
     made
 }
 
-/// Notes where the transaction sends a call, and lets a write go along where it is more than that one call.
-fn note(workspace: &str) {
+/// Notes where the transaction sends a call that may write, and lets a write go before it: Citus begins a transaction there, and
+/// commits it with all others.
+fn note(workspace: &str, function: pg_sys::Oid) {
     part::watch();
-    if transaction::is_read_only() {
+    // SAFETY: a look-up of a function that exists.
+    let is_volatile =
+        unsafe { pg_sys::func_volatile(function) as u8 == pg_sys::PROVOLATILE_VOLATILE };
+    if !is_volatile || transaction::is_read_only() {
         return;
     }
-    let behind = SENT_TO.with_borrow_mut(|sent| {
-        if !sent.iter().any(|to| to.workspace == workspace) {
-            sent.push(SentTo { workspace: workspace.to_owned(), writes: false });
+    let is_new = SENT_TO.with_borrow_mut(|sent| {
+        let is_new = !sent.iter().any(|to| to == workspace);
+        if is_new {
+            sent.push(workspace.to_owned());
         }
-        if sent.len() == 1 && !transaction::goes_on() {
-            return Vec::new();
-        }
-        let behind = sent.iter_mut().filter(|to| !to.writes);
-        behind
-            .map(|to| {
-                to.writes = true;
-                to.workspace.clone()
-            })
-            .collect()
+        is_new
     });
-    for workspace in behind {
-        let id = Text::new(&workspace);
+    if is_new {
+        let id = Text::new(workspace);
         Spi::connect_mut(|client| {
             WRITE.with(|plan| plan.run(client, &[Some(id.datum())]));
         });
@@ -643,5 +706,6 @@ mod tests {
     #[test]
     fn what_is_sent_is_in_order() {
         assert!(SENT.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(REFUSED.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -6,9 +6,10 @@ mod seed;
 mod steps;
 
 use super::error::BlueprintError;
+use super::lists::List;
 use super::model::ModelTable;
 use super::plan::{self, Manner, Place, Planned, Request};
-use super::registry::{self, List, Stored};
+use super::registry::{self, Stored};
 use super::seed::{View, seed_steps};
 use crate::access::owner::Owner;
 use crate::error::Error;

@@ -15,6 +15,7 @@ pub(crate) mod duration;
 pub(crate) mod error;
 pub(crate) mod facts;
 pub(crate) mod keeping;
+pub(crate) mod lists;
 pub(crate) mod model;
 pub(crate) mod observed;
 pub(crate) mod plan;

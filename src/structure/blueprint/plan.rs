@@ -12,9 +12,10 @@ mod shared_keys;
 mod surroundings;
 
 use super::facts::{self, Facts, Wanted};
+use super::lists::List;
 use super::model::{Blueprint, EnumType, ModelTable, Tenancy};
 use super::observed::{self, Tables};
-use super::registry::{self, Deferred, List, Stored};
+use super::registry::{self, Deferred, Stored};
 use super::schemas::{self, MadeSchema};
 use super::seed;
 use super::understanding;

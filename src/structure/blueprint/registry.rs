@@ -2,23 +2,23 @@
 //! them, as their owner: whoever could name a table there could have it changed with the rights of the owner.
 
 use super::error::BlueprintError;
+use super::lists::{List, Listed, act_as_owner};
 use super::model::{Blueprint, Tenancy};
 use super::plan::Place;
 use super::renames::Renames;
 use crate::access::cap;
 use crate::access::error::AccessError;
 use crate::access::level::Level;
-use crate::access::owner::{BLUEPRINTS, Owner, require_right};
+use crate::access::owner::{BLUEPRINTS, Owner};
 use crate::error::Error;
 use crate::json::Json;
 use crate::pg::direct::Direct;
 use crate::pg::plan::Statement;
-use crate::pg::role::ActAs;
 use crate::pg::varlena::Text;
 use crate::pg::{relation, role};
 use crate::workspace;
 use pgrx::pg_sys;
-use pgrx::spi::{SpiClient, SpiTupleTable};
+use pgrx::spi::SpiClient;
 use std::collections::{BTreeMap, HashMap};
 
 /// A blueprint that was applied, or whose first version is under way.
@@ -136,13 +136,6 @@ thread_local! {
     ) };
 }
 
-/// The lists are read as their owner: names are of the whole database, and row security shows a workspace its own. Who may
-/// be told of what is found, whoever asks decides.
-fn act_as_owner() -> Result<ActAs, Error> {
-    require_right("blueprints", pg_sys::ACL_SELECT)?;
-    Ok(Owner::find()?.act())
-}
-
 impl Stored {
     /// Whether the caller may be told of it: it is of the session's workspace, or of none, or the caller's as the owner.
     fn is_shown(&self) -> Result<bool, Error> {
@@ -229,113 +222,6 @@ pub(crate) fn require(client: &mut SpiClient<'_>, name: &str) -> Result<Stored, 
     shown.ok_or_else(|| BlueprintError::Missing(name.to_owned()).into())
 }
 
-/// The lists of what belongs to blueprints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum List {
-    Tables,
-    Enums,
-}
-
-impl List {
-    /// The list, and its column of names.
-    fn relation(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tables => ("kepler.blueprint_tables", "table_name"),
-            Self::Enums => ("kepler.blueprint_enums", "type_name"),
-        }
-    }
-
-    /// What of some tables or types belongs to another blueprint, and to which.
-    pub(crate) fn of_others(
-        self,
-        client: &mut SpiClient<'_>,
-        blueprint: &Blueprint,
-    ) -> Result<HashMap<Place, String>, Error> {
-        let _owner = act_as_owner()?;
-        let places: Vec<(&str, &str)> = match self {
-            Self::Tables => blueprint.tables.iter().map(|t| (&*t.schema, &*t.table_name)).collect(),
-            Self::Enums => blueprint.enums.iter().map(|e| (&*e.schema, &*e.type_name)).collect(),
-        };
-        let (schemas, names): (Vec<&str>, Vec<&str>) = places.into_iter().unzip();
-        let (relation, column) = self.relation();
-        let query = format!(
-            "SELECT t.schema_name, t.{column}, t.blueprint_name
-             FROM ROWS FROM (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) AS w (s, n)
-             JOIN {relation} AS t ON t.schema_name = w.s AND t.{column} = w.n
-             WHERE t.blueprint_name <> $3"
-        );
-        places_of(client.update(
-            &query,
-            None,
-            &[schemas.into(), names.into(), blueprint.name.as_str().into()],
-        )?)
-    }
-
-    /// What belongs to one blueprint, and what its documents call it.
-    pub(crate) fn of(
-        self,
-        client: &mut SpiClient<'_>,
-        name: &str,
-    ) -> Result<HashMap<Place, String>, Error> {
-        let _owner = act_as_owner()?;
-        let (relation, column) = self.relation();
-        let query = format!(
-            "SELECT t.schema_name, t.{column}, t.name FROM {relation} AS t WHERE t.blueprint_name = $1"
-        );
-        places_of(client.update(&query, None, &[name.into()])?)
-    }
-
-    /// What belongs to any blueprint, and to which.
-    pub(crate) fn all(self, client: &mut SpiClient<'_>) -> Result<HashMap<Place, String>, Error> {
-        let _owner = act_as_owner()?;
-        let (relation, column) = self.relation();
-        let query =
-            format!("SELECT t.schema_name, t.{column}, t.blueprint_name FROM {relation} AS t");
-        places_of(client.update(&query, None, &[])?)
-    }
-
-    /// Makes these what belongs to a blueprint.
-    fn note(
-        self,
-        client: &mut SpiClient<'_>,
-        blueprint: &str,
-        places: &BTreeMap<Place, String>,
-    ) -> Result<(), Error> {
-        let (mut schemas, mut names, mut called) = (Vec::new(), Vec::new(), Vec::new());
-        for ((schema, name), of_document) in places {
-            schemas.push(schema.as_str());
-            names.push(name.as_str());
-            called.push(of_document.as_str());
-        }
-        let (relation, column) = self.relation();
-        let delete = format!(
-            "DELETE FROM {relation} AS t WHERE t.blueprint_name = $1
-                 AND NOT EXISTS (
-                     SELECT FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[])) AS w (s, n)
-                     WHERE w.s = t.schema_name AND w.n = t.{column})"
-        );
-        client.update(
-            &delete,
-            None,
-            &[blueprint.into(), schemas.clone().into(), names.clone().into()],
-        )?;
-        let insert = format!(
-            "INSERT INTO {relation} AS t (blueprint_name, schema_name, {column}, name)
-             SELECT $1, w.s, w.n, w.name
-             FROM ROWS FROM (pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]))
-                 AS w (s, n, name)
-             ON CONFLICT (schema_name, {column}) DO UPDATE SET name = excluded.name
-             WHERE t.blueprint_name = excluded.blueprint_name AND t.name <> excluded.name"
-        );
-        client.update(
-            &insert,
-            None,
-            &[blueprint.into(), schemas.into(), names.into(), called.into()],
-        )?;
-        Ok(())
-    }
-}
-
 /// Schemas that any blueprint is in.
 pub(crate) fn used_schemas(client: &mut SpiClient<'_>) -> Result<Vec<String>, Error> {
     let _owner = act_as_owner()?;
@@ -360,9 +246,8 @@ pub(crate) struct Note<'n> {
     pub(crate) plan: &'n str,
     pub(crate) schemas: Vec<String>,
     pub(crate) made_schemas: Vec<String>,
-    /// By place, what the document calls them.
-    pub(crate) tables: BTreeMap<Place, String>,
-    pub(crate) enums: BTreeMap<Place, String>,
+    pub(crate) tables: BTreeMap<Place, Listed>,
+    pub(crate) enums: BTreeMap<Place, Listed>,
 }
 
 /// Notes a version as being under way, and whose tables and types are whose.
@@ -483,14 +368,4 @@ pub(crate) fn delete(client: &mut SpiClient<'_>, name: &str) -> Result<(), Error
     let _owner = owner.act();
     client.update("DELETE FROM kepler.blueprints WHERE name = $1", None, &[name.into()])?;
     Ok(())
-}
-
-/// By the first two columns, the third.
-fn places_of(rows: SpiTupleTable<'_>) -> Result<HashMap<Place, String>, Error> {
-    let mut tables = HashMap::new();
-    for row in rows {
-        let text = |at: usize| Ok::<_, Error>(row[at].value::<String>()?.unwrap_or_default());
-        tables.insert((text(1)?, text(2)?), text(3)?);
-    }
-    Ok(tables)
 }

@@ -12,7 +12,7 @@ use crate::structure::facts::DependentKind;
 use crate::structure::observe::{By, Observed};
 use crate::structure::plan::enums::{EnumGoal, ObservedEnum};
 use crate::structure::plan::tables::Keeping;
-use crate::structure::step::{Lock, Relation, Stage, Step};
+use crate::structure::step::{Lock, Phase, Relation, Stage, Step};
 use crate::structure::table::{Rule, Table};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -53,6 +53,8 @@ pub(crate) struct Move {
     /// Schema and name.
     from: Option<(String, String)>,
     to: Option<(String, String)>,
+    /// Of an online plan, whose steps are run in the order of their phases.
+    phase: Phase,
     stage: Stage,
 }
 
@@ -65,7 +67,8 @@ impl Move {
         stage: Stage,
     ) -> Self {
         let at = |name: &str| (schema.to_owned(), name.to_owned());
-        Self { kind, table: String::new(), from: from.map(at), to: to.map(at), stage }
+        let table = String::new();
+        Self { kind, table, from: from.map(at), to: to.map(at), phase: Phase::Prepare, stage }
     }
 
     /// Of a rule of a table.
@@ -87,7 +90,26 @@ impl Move {
         stage: Stage,
     ) -> Self {
         let at = |(schema, name): (&str, &str)| (schema.to_owned(), name.to_owned());
-        Self { kind, table: String::new(), from: from.map(at), to: to.map(at), stage }
+        let table = String::new();
+        Self { kind, table, from: from.map(at), to: to.map(at), phase: Phase::Prepare, stage }
+    }
+
+    /// Whether a step does this.
+    fn is_done_by(&self, step: &Step) -> bool {
+        let Some(relation) = &step.relation else { return false };
+        let (is_such, at) = match (&self.from, &self.to) {
+            (_, Some(to)) => {
+                let makes = ["add_", "create_", "rename_"];
+                (makes.iter().any(|start| step.operation.starts_with(start)), to)
+            }
+            (Some(from), None) => {
+                (matches!(step.operation, "drop_constraint" | "drop_index" | "drop_table"), from)
+            }
+            (None, None) => return false,
+        };
+        is_such
+            && (&relation.schema, &step.object) == (&at.0, &at.1)
+            && (self.kind != Kind::Constraint || relation.table == self.table)
     }
 
     fn places(&self, at: &Option<(String, String)>) -> Vec<At> {
@@ -143,11 +165,21 @@ pub(super) struct Aside {
     name: String,
 }
 
+/// Of an online plan: names are given and left when the steps are run that do it. An index that another one replaces goes when that
+/// one is built.
+pub(super) fn note_phases(moves: &mut [Move], steps: &[Step]) {
+    for one in moves {
+        if let Some(step) = steps.iter().find(|step| one.is_done_by(step)) {
+            one.phase = step.phase;
+        }
+    }
+}
+
 /// Who has to step aside for the moves of a plan.
 pub(super) fn asides(goal: &TablesGoal<'_>, moves: &[Move]) -> Vec<Aside> {
     let mut held = holders(goal);
     let mut moves: Vec<&Move> = moves.iter().collect();
-    moves.sort_by_key(|one| one.stage);
+    moves.sort_by_key(|one| (one.phase, one.stage));
     let leaves = |after: usize, at: &At| {
         moves[after + 1..].iter().any(|later| later.places(&later.from).contains(at))
     };

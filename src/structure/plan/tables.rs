@@ -4,8 +4,10 @@
 //! Every step has a stage, and the plan of all is ordered by it. Tables are renamed before anything else is done to
 //! them, so the tables that are there are read here as if they had their new names already.
 
+mod moves;
+
 use super::enums::{EnumGoal, plan_enums};
-use super::room::{self, Cleared, Kind, Move};
+use super::room::{self, Cleared, Move};
 use super::tables_made;
 use super::tables_renamed;
 use super::tables_sequences;
@@ -16,7 +18,7 @@ use super::{Goal, Manner, Surroundings, key_of};
 use crate::ident::qualified;
 use crate::structure::blueprint::model::{FILL_TRIGGER, Fill, ModelTable, Tenancy};
 use crate::structure::ddl::{Dialect, Names};
-use crate::structure::observe::{Extra, NamedRule, Observed};
+use crate::structure::observe::{Extra, Observed};
 use crate::structure::step::{Class, Phase, Relation, Stage, Step};
 use crate::structure::table::{Reference, Rule, Table};
 use std::collections::{HashMap, HashSet};
@@ -175,12 +177,15 @@ pub(crate) struct TablesPlan {
 
 pub(crate) fn plan_tables(goal: &TablesGoal<'_>) -> TablesPlan {
     let sequences = tables_sequences::names_then(goal);
-    let (mut steps, moves) = plan_all(goal, &sequences);
+    let (mut steps, mut moves) = plan_all(goal, &sequences);
+    turns::take_turns(&mut steps);
+    if goal.terms.online {
+        room::note_phases(&mut moves, &steps);
+    }
     let freed = room::freed(&moves);
     let asides = room::asides(goal, &moves);
     // What is refused is said with the names that users know.
     if asides.is_empty() || steps.iter().any(|step| step.class == Class::Refused) {
-        turns::take_turns(&mut steps);
         return TablesPlan { steps, freed, sequences };
     }
     // The same way, from where some have other names.
@@ -432,59 +437,6 @@ impl Prepared {
         }
         let step = Step::refused("add_trigger", FILL_TRIGGER, by_hand("trigger", FILL_TRIGGER));
         vec![step.stage(Stage::Guard).of(relation)]
-    }
-
-    /// The names that a table as a whole gives and takes.
-    fn table_moves(&self, table: &TableGoal<'_>, moves: &mut Vec<Move>) {
-        let target = table.target.map(|to| (to.schema.as_str(), to.table_name.as_str()));
-        let now = table.now.as_ref();
-        let Some(now) = now else {
-            if let (Some((schema, name)), Some(target)) = (target, &self.target) {
-                let stage = Stage::CreateTable;
-                moves.push(Move::in_schema(Kind::Table, schema, None, Some(name), stage));
-                let sequences = self.sequences.then.values();
-                moves.extend(sequences.map(|sequence| {
-                    Move::in_schema(Kind::Sequence, schema, None, Some(sequence), stage)
-                }));
-                for (rule, name) in target.named_rules() {
-                    let (kind, stage) = match rule {
-                        Rule::PrimaryKey(_) | Rule::Unique(_) => (Kind::Index, stage),
-                        Rule::Index(_) => (Kind::Index, tables_made::index_stage(rule)),
-                        _ => continue,
-                    };
-                    moves.push(Move::in_schema(kind, schema, None, name, stage));
-                }
-            }
-            return;
-        };
-        let observed = now.observed;
-        let place = (observed.schema.as_str(), observed.name.as_str());
-        if target == Some(place) || target.is_some() && table.managed.is_none() {
-            return;
-        }
-        let stage = if target.is_some() { Stage::Rename } else { Stage::DropTable };
-        moves.push(Move::between(Kind::Table, Some(place), target, stage));
-        if target.is_some_and(|(schema, _)| schema == observed.schema) {
-            return;
-        }
-        // What is in its schema goes along.
-        let kind = |named: &NamedRule| room::kind_of(&named.rule, named.by);
-        let rules = observed.rules.iter().filter(|named| kind(named) != Kind::Constraint);
-        let rules = rules.map(|named| (Kind::Index, &named.name));
-        let has_index = |extra: &&Extra| match extra.kind {
-            "index" => true,
-            "constraint" => room::kind_of_extra(&extra.definition) == Kind::Key,
-            _ => false,
-        };
-        let extras = observed.extras.iter().filter(has_index);
-        let extras = extras.map(|extra| (Kind::Index, &extra.name));
-        let sequences =
-            now.keeping.sequences.iter().map(|(_, state)| (Kind::Sequence, &state.name));
-        for (kind, name) in rules.chain(extras).chain(sequences) {
-            let from = Some((place.0, name.as_str()));
-            let to = target.map(|(schema, _)| (schema, name.as_str()));
-            moves.push(Move::between(kind, from, to, stage));
-        }
     }
 }
 

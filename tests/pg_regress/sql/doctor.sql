@@ -56,6 +56,25 @@ CREATE INDEX mine ON kepler.records (mine);
 SELECT * FROM pg_temp.mend() AS m ORDER BY m.check_name COLLATE "C", m.object_name COLLATE "C", m.severity;
 SELECT * FROM findings;
 
+-- A trigger that changes rows behind those of Kepler that read them. One that fires after the row is written changes nothing.
+CREATE FUNCTION pg_temp.shout() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.content := NEW.content || ' indeed'; RETURN NEW; END$$;
+CREATE TRIGGER zzzz_shout BEFORE INSERT OR UPDATE ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.shout();
+CREATE TRIGGER zzz_before_words BEFORE UPDATE ON kepler.messages FOR EACH ROW EXECUTE FUNCTION pg_temp.shout();
+CREATE TRIGGER zzzz_after AFTER UPDATE ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.shout();
+CREATE TRIGGER zzzz_deleted BEFORE DELETE ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.shout();
+CREATE TRIGGER first BEFORE INSERT ON kepler.memories FOR EACH ROW EXECUTE FUNCTION pg_temp.shout();
+SAVEPOINT written;
+INSERT INTO kepler.memories (id, content) VALUES ('m', 'tea');
+SELECT content, text_search @@ 'indeed' AS first_found, text_search FROM kepler.memories WHERE id = 'm';
+ROLLBACK TO written;
+SELECT check_name, object_name, hint FROM findings ORDER BY 2;
+SELECT * FROM pg_temp.mend() AS m ORDER BY m.check_name COLLATE "C", m.object_name COLLATE "C", m.severity;
+SELECT * FROM findings;
+INSERT INTO kepler.memories (id, content) VALUES ('m', 'tea');
+SELECT content, text_search FROM kepler.memories WHERE id = 'm';
+DROP TRIGGER zzzz_deleted ON kepler.memories;
+DELETE FROM kepler.memories WHERE id = 'm';
+
 -- Indexes, rights, owners, vacuum, settings, and what must be done now and then.
 CREATE ROLE doctor_other;
 CREATE ROLE doctor_varies;
@@ -80,7 +99,7 @@ INSERT INTO kepler.consumers (name, cursor, acknowledged_at) VALUES ('doctor_gon
     ('doctor_idle', kepler.feed_cursor(), clock_timestamp());
 INSERT INTO kepler.maintenance (step, object, outcome, last_started_at, last_error_code, failures) VALUES ('doctor', 'x', 'failed', clock_timestamp(), '22012', 3);
 SELECT * FROM pg_temp.mend() AS m ORDER BY m.check_name COLLATE "C", m.object_name COLLATE "C", m.severity;
-SELECT f.check_name, f.object_name, f.message FROM findings AS f;
+SELECT f.check_name, f.object_name, f.message FROM findings AS f ORDER BY 1;
 -- Another database, or the next session, reads a setting of the database.
 SELECT s.setconfig AS set FROM pg_db_role_setting AS s JOIN pg_database AS d ON d.oid = s.setdatabase WHERE d.datname = current_database();
 

@@ -52,6 +52,19 @@ SELECT outcome, token, status FROM kepler.resume_execution(:'run', 'a token of 2
 SELECT (kepler.answer_execution(:'run', 2, '"no"')).outcome;
 SELECT number, question, answer, answered_by, due_at IS NOT NULL AS due, closed_at IS NOT NULL AS closed FROM kepler.execution_questions ORDER BY number;
 
+-- The answer gives nobody the run back by the token from before: not by hand, and not as a token of the caller's own.
+SELECT execution_id AS revived FROM kepler.start_execution('w', 'revived', caller_token => 'the token of who has asked') \gset
+SELECT (kepler.suspend_execution(:'revived', 'the token of who has asked', '"?"', timeout => '1 hour')).outcome;
+SELECT (kepler.answer_execution(:'revived', 1, '"yes"')).outcome;
+\set VERBOSITY sqlstate
+UPDATE kepler.executions SET status = 'RUNNING' WHERE id = :'revived';
+\set VERBOSITY default
+SELECT outcome FROM kepler.resume_execution(:'revived', 'the token of who has asked');
+\echo SQLSTATE :LAST_ERROR_SQLSTATE
+SELECT kepler.extend_execution(:'revived', 'the token of who has asked') AS lost, (kepler.finish_execution(:'revived', 'the token of who has asked', 'SUCCESS')).outcome;
+SELECT outcome FROM kepler.resume_execution(:'revived', 'the token of who goes on');
+SELECT (kepler.finish_execution(:'revived', 'the token of who has asked', 'SUCCESS')).outcome, (kepler.finish_execution(:'revived', 'the token of who goes on', 'SUCCESS')).outcome;
+
 -- A question that stands for a time: beyond it the run is overdue. Until somebody finds out an answer counts.
 CREATE TEMP TABLE late AS SELECT n, s.* FROM generate_series(1, 3) AS n, kepler.start_execution('w', 'late ' || n) AS s;
 SELECT (kepler.suspend_execution(execution_id, token, '"?"', timeout => '1 millisecond')).outcome FROM late;

@@ -4,10 +4,11 @@ use super::Call;
 use crate::error::Error;
 use crate::ident::qualified;
 use crate::json::Json;
+use crate::structure::blueprint::lists::{List, Listed};
 use crate::structure::blueprint::model::{ModelTable, Tenancy};
 use crate::structure::blueprint::observed::Tables;
 use crate::structure::blueprint::plan::{Place, Planned, printed_key};
-use crate::structure::blueprint::registry::{self, List, Note, Printed, Stored};
+use crate::structure::blueprint::registry::{self, Note, Printed, Stored};
 use crate::structure::plan::enums::ObservedEnum;
 use crate::structure::step::Step;
 use crate::structure::table::{ColumnDefault, Rule};
@@ -57,7 +58,8 @@ impl Call<'_> {
                 let place = (table.schema.clone(), table.table_name.clone());
                 let stays = planned.places.values().any(|now| *now == place);
                 if !stays && listed.get(&place) == Some(&table.name) {
-                    tables.entry(place).or_insert_with(|| table.name.clone());
+                    let listed = Listed { name: table.name.clone(), now: Some(place.clone()) };
+                    tables.entry(place).or_insert(listed);
                 }
             }
             let listed = List::Enums.of(client, self.name())?;
@@ -67,7 +69,8 @@ impl Call<'_> {
                     |now: &ObservedEnum| (&now.schema, &now.name) == (&place.0, &place.1);
                 let stays = planned.enums.iter().any(|(_, now)| now.as_ref().is_some_and(is_there));
                 if !stays && listed.get(&place) == Some(&one.name) {
-                    enums.entry(place).or_insert_with(|| one.name.clone());
+                    let listed = Listed { name: one.name.clone(), now: Some(place.clone()) };
+                    enums.entry(place).or_insert(listed);
                 }
             }
         }
@@ -98,7 +101,7 @@ impl Call<'_> {
 
     /// The tables that are the blueprint's when these steps are done, and what the document calls them: none that another part
     /// of the plan is to make, whose name somebody may take before.
-    fn listed(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
+    fn listed(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, Listed> {
         // Of the table that the step leaves under this name.
         let has = |place: &Place, operations: &[&str]| {
             steps.iter().filter(|step| operations.contains(&step.operation)).any(|step| {
@@ -108,18 +111,19 @@ impl Call<'_> {
         };
         let tables = self.blueprint.tables.iter().filter_map(|table| {
             let place = (table.schema.clone(), table.table_name.clone());
-            let then = match planned.places.get(&place) {
+            let now = planned.places.get(&place).cloned();
+            let then = match &now {
                 Some(now) if *now == place || has(&place, &["rename_table", "move_table"]) => place,
                 Some(now) => now.clone(),
                 None => Some(place).filter(|place| has(place, &["create_table"]))?,
             };
-            Some((then, table.name.clone()))
+            Some((then, Listed { name: table.name.clone(), now }))
         });
         tables.collect()
     }
 
     /// The same of types.
-    fn listed_enums(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, String> {
+    fn listed_enums(&self, planned: &Planned, steps: &[Step]) -> BTreeMap<Place, Listed> {
         let renames =
             steps.iter().any(|step| matches!(step.operation, "rename_type" | "move_type"));
         let is_made = |place: &Place| {
@@ -129,12 +133,12 @@ impl Call<'_> {
         let enums = planned.enums.iter().filter_map(|(target, now)| {
             let place = (target.schema.clone(), target.type_name.clone());
             let now = now.as_ref().map(|now| (now.schema.clone(), now.name.clone()));
-            let then = match now {
-                Some(now) if now == place || renames => place,
-                Some(now) => now,
+            let then = match &now {
+                Some(now) if *now == place || renames => place,
+                Some(now) => now.clone(),
                 None => Some(place).filter(is_made)?,
             };
-            Some((then, target.name.clone()))
+            Some((then, Listed { name: target.name.clone(), now }))
         });
         enums.collect()
     }

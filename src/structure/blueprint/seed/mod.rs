@@ -7,6 +7,7 @@
 
 mod compare;
 mod enums;
+mod look;
 mod order;
 mod refused;
 mod resolve;

@@ -2,7 +2,8 @@
 
 use super::super::model::Blueprint;
 use super::super::plan::{Planned, SeedStep};
-use super::compare::{Found, Scene, View, compare, compared};
+use super::compare::{Found, Scene, View, compare};
+use super::look::compared;
 use super::statements::{Shown, Spoken};
 use super::unique::{Set, unique_sets};
 use super::write::by_columns;

@@ -2,7 +2,8 @@
 //! same fields.
 
 use super::super::error::BlueprintError;
-use super::compare::{Looker, SETTINGS, Scene, compared, nothing_found};
+use super::compare::{SETTINGS, Scene, nothing_found};
+use super::look::{Looker, compared};
 use super::order::{Group, order};
 use super::refused::write_rows;
 use super::statements::{Way, texts};
