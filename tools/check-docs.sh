@@ -68,7 +68,7 @@ requirements=$ROWS
 # Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
 # not ours, or is put together by the code, stands here.
 elsewhere='db_table|dump_schemas|include_name|include_object|schema_search_path|agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*|ts_ms|load_method'
-elsewhere+='|after_begin|app_metadata|cleanup_server_connections|prepared_statements_cache_size|server_reset_query|track_extra_parameters'
+elsewhere+='|create_distributed_function|records_102104|users_pkey_102010|after_begin|app_metadata|cleanup_server_connections|prepared_statements_cache_size|server_reset_query|track_extra_parameters'
 word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
 known=$(
   {

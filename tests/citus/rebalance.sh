@@ -11,10 +11,10 @@ begin_load 100000
 sleep 2
 [[ $(acknowledged) -gt 0 ]] || die "nothing got done: $(cat "$work"/*.error)"
 echo "parts on the workers: $(parts)"
-run_psql -o /dev/null -c "SELECT citus_drain_node('$worker', 5432, shard_transfer_mode => 'force_logical')"
+run_psql -o /dev/null -c "SELECT citus_drain_node('$worker', 5432, shard_transfer_mode => '${MODE:-block_writes}')"
 moved=$(acknowledged)
 echo "after one was drained: $(parts); $moved calls acknowledged"
-run_psql -o /dev/null -c "SELECT citus_set_node_property('$worker', 5432, 'shouldhaveshards', true)" -c "SELECT rebalance_table_shards(shard_transfer_mode => 'force_logical')"
+run_psql -o /dev/null -c "SELECT citus_set_node_property('$worker', 5432, 'shouldhaveshards', true)" -c "SELECT rebalance_table_shards(shard_transfer_mode => '${MODE:-block_writes}')"
 sleep 2
 end_load
 echo "after they were spread again: $(parts); $(acknowledged) calls acknowledged"
