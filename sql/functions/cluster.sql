@@ -168,9 +168,10 @@ BEGIN
             MESSAGE = format('argument "shard_count" must be between 1 and 64000, not %s', distribute.shard_count);
     END IF;
     SELECT * INTO problem FROM kepler_internal.distribution_problems() LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message,
-            DETAIL = coalesce(problem.detail, ''), HINT = coalesce(problem.hint, '');
+    IF problem.detail IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, DETAIL = problem.detail, HINT = problem.hint;
+    ELSIF FOUND THEN
+        RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, HINT = problem.hint;
     END IF;
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
@@ -415,7 +416,7 @@ $$;
 
 CREATE FUNCTION kepler.undistribute()
 RETURNS TABLE (relation regclass, outcome text)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET session_replication_role = replica
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -431,7 +432,9 @@ BEGIN
     SELECT array_agg(t.relation ORDER BY t.relation::text) INTO shared FROM kepler_internal.cluster_tables() AS t
     WHERE kepler_internal.lies_now(t.relation) IS NOT NULL;
     IF shared IS NULL THEN RETURN; END IF;
-    PERFORM set_config('citus.multi_shard_modify_mode', 'sequential', true),
+    -- Rows that come back are no news for the triggers of their tables.
+    PERFORM set_config('session_replication_role', 'replica', true),
+        set_config('citus.multi_shard_modify_mode', 'sequential', true),
         set_config('citus.enable_unsafe_triggers', 'on', true),
         set_config('citus.enable_local_reference_table_foreign_keys', 'off', true);
     SELECT jsonb_agg(jsonb_build_object('relation', k.conrelid::regclass::text, 'name', k.conname,
@@ -486,6 +489,7 @@ BEGIN
         citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
         master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
     DROP TABLE kepler.parts;
+    PERFORM set_config('session_replication_role', 'origin', true);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END
 $$;

@@ -24,6 +24,8 @@ INSERT INTO c_calls VALUES
     ('prisma_schema', 'prisma_expressions', NULL, NULL),
     ('retire_embedding_space', 'retire_embedding_space', 'embedding_spaces', 'UPDATE'),
     ('search_memories', 'word_score', NULL, NULL),
+    -- On a cluster every call for a workspace begins so.
+    ('search_memories', 'enter_part', NULL, NULL),
     ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
     ('search_vectors', 'word_score', NULL, NULL),
@@ -41,6 +43,9 @@ INSERT INTO c_calls VALUES
     -- Whoever may not write to the lists is told so before.
     ('alter_entry_table', 'foreign_table', 'entry_tables', 'INSERT');
 
+-- And the planner puts this one in the place of the call.
+INSERT INTO c_calls VALUES ('search_memories', 'ship', NULL, NULL);
+
 -- What a text in SQL calls.
 CREATE FUNCTION pg_temp.called(source text) RETURNS TABLE (name text) LANGUAGE sql AS $$
     SELECT DISTINCT m[1] FROM regexp_matches(source, 'kepler_internal\.([a-z_]+)\s*\(', 'g') AS m
@@ -53,11 +58,12 @@ CREATE TEMPORARY TABLE reached AS
 WITH RECURSIVE roles (role) AS (
     VALUES ('internal_reader'), ('internal_writer'), ('internal_worker'), ('internal_admin')
 ), begun (role, name) AS (
-    -- Public functions: all are for every level, save those that only members of pg_monitor get beyond their first line of.
+    -- Public functions: all are for every level, save those that only members of pg_monitor, or the owner, get beyond their first line of.
     SELECT r.role, c.name FROM roles AS r
     CROSS JOIN pg_proc AS p CROSS JOIN LATERAL pg_temp.called(p.prosrc) AS c
     WHERE p.pronamespace = 'kepler'::regnamespace AND p.prolang <> (SELECT l.oid FROM pg_language AS l WHERE l.lanname = 'c')
         AND (p.proname NOT IN ('doctor', 'metrics') OR c.name = 'require_monitor')
+        AND (p.proname NOT IN ('distribute', 'plan_distribution', 'undistribute') OR c.name IN ('require_tables', 'require_cluster_owner'))
     UNION
     SELECT r.role, c.callee FROM roles AS r CROSS JOIN c_calls AS c
     WHERE c.relation IS NULL OR CASE c.privilege WHEN 'DELETE' THEN has_table_privilege(r.role, 'kepler.' || c.relation, 'DELETE')
