@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the benchmarks on servers of their own, made for the run and deleted after it.
-# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, sync, streaming, singer, growth, tenants, blueprints, words, audit, retention), VERSIONS, ROWS, BATCHES,
+# Settings in the environment: GROUP (records, ids, entries, json_update, enrichment, memory, sync, streaming, singer, growth, tenants, blueprints, words, audit, retention, citus), VERSIONS, ROWS, BATCHES,
 # ROUNDS, QUICK, FSYNC, and for growth SIZES and FAMILIES (see README.md).
 # Expects the extension to be built: use tools/bench.sh (make bench).
 # shellcheck source=tools/lib.sh
@@ -59,7 +59,31 @@ run_group() {
   done
 }
 
+# Of a cluster, and of one server of the same Postgres without Citus beside it.
+run_citus() (
+  # shellcheck source=tools/citus.sh
+  source "$ROOT/tools/citus.sh"
+  trap 'remove_server one-citus citus; remove_cluster' EXIT
+  remove_server one-citus citus
+  remove_cluster
+  start_server one-citus citus "${SETTINGS[@]}"
+  export KEPLER_ONE_NODE=$PGHOST KEPLER_ONE_NODE_DATA=$PG_DATA KEPLER_NODES=''
+  CITUS_SETTINGS+=("${SETTINGS[@]}")
+  start_cluster
+  for node in "${CITUS_NODES[@]}"; do KEPLER_NODES+="${node%-citus}=$(server_data_dir "$node") "; done
+  cluster_database kepler_bench install distribute
+  (
+    use_server one-citus citus
+    fresh_database kepler_bench install
+  )
+  PYTHONPATH="$ROOT/tools" PYTHONDONTWRITEBYTECODE=1 python3 "$ROOT/benches/citus.py"
+)
+
 for group in ${GROUP:-records}; do
+  if [[ $group == citus ]]; then
+    run_citus
+    continue
+  fi
   [[ -f $ROOT/benches/$group.py ]] || die "GROUP=$group: there is no such group of benchmarks"
   run_group "$group"
 done

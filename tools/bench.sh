@@ -10,6 +10,11 @@ if [[ " ${GROUP:-} " == *" memory "* || " ${GROUP:-} " == *" words "* ]]; then "
 if [[ " ${GROUP:-} " == *" words "* && ${MODELS:-wordllama} != wordllama ]]; then "$ROOT/tools/prepare.sh" sentence_models; fi
 if [[ " ${GROUP:-} " == *" singer "* ]]; then "$ROOT/tools/prepare.sh" target; fi
 if [[ " ${GROUP:-} " == *" blueprints "* ]]; then "$ROOT/tools/prepare.sh" prisma; fi
+if [[ " ${GROUP:-} " == *" citus "* ]]; then
+  [[ -n ${CITUS_PG_CONFIG:-} ]] || die "GROUP=citus: CITUS_PG_CONFIG must name the pg_config of a Postgres that has Citus"
+  [[ -n ${KEPLER_INSTALLED:-} ]] || KEPLER_OWN_POSTGRES=yes "$ROOT/tools/build.sh" "$CITUS_PG_CONFIG"
+  [[ $GROUP != citus ]] || VERSIONS=''
+fi
 for major in $VERSIONS; do
   "$ROOT/tools/build.sh" "$major"
 done

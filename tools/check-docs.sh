@@ -29,14 +29,14 @@ for file in README.md CHANGELOG.md CONTRIBUTING.md docs/*.md docs/plots/*.md exa
   done < <(grep -o '](\([^)]*\))' "$file" | sed 's/^](//; s/)$//' | grep -v '^https\?:' || true)
 done
 
-# is_run TEST: it is one of those that tools/test-postgres.sh runs.
+# is_run TEST: it is one of those that tools/test-postgres.sh runs, or tests/citus/run.sh.
 is_run() {
   local name
   name=$(basename "${1%.*}")
   case $1 in
     tests/pg_regress/sql/*.sql) [[ -f tests/pg_regress/expected/$name.out ]] ;;
     tests/isolation/specs/*.spec) [[ -f tests/isolation/expected/$name.out ]] ;;
-    tests/reliability/*.sh | tests/systems/*.sh) ;;
+    tests/reliability/*.sh | tests/systems/*.sh | tests/citus/*.sh) ;;
     *) return 1 ;;
   esac
 }
@@ -68,7 +68,7 @@ requirements=$ROWS
 # Names with an underscore that stand in back ticks, alone or before a parenthesis, occur in the code or the tests. What is
 # not ours, or is put together by the code, stands here.
 elsewhere='db_table|dump_schemas|include_name|include_object|schema_search_path|agent_memories|mem_embeddings|query_to_xml|worker_threads|invalid_[a-z_]*|ts_ms|load_method'
-elsewhere+='|after_begin|app_metadata|cleanup_server_connections|prepared_statements_cache_size|server_reset_query|track_extra_parameters'
+elsewhere+='|create_distributed_function|records_102104|users_pkey_102010|after_begin|app_metadata|cleanup_server_connections|prepared_statements_cache_size|server_reset_query|track_extra_parameters'
 word='[a-z][a-z0-9]*(_[a-z0-9]+)+'
 known=$(
   {

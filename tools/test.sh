@@ -29,4 +29,6 @@ done
 # The suites are what takes longest: the rest gets what they leave.
 [[ -n ${T:-${TESTS:-}} || -n ${KEPLER_LONG:-} ]] || beside part "static checks" nice "$ROOT/tools/test-static.sh"
 beside_ended || true
+# What needs Citus, which no package registry has: beside nothing else, since it is four servers.
+[[ -n ${T:-${TESTS:-}} || -n ${KEPLER_LONG:-} ]] || part Citus "$ROOT/tests/citus/run.sh"
 summary

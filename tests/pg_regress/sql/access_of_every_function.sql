@@ -15,7 +15,7 @@ INSERT INTO kepler.workflows (id, user_id, name, trigger) VALUES ('w', 'u', 'w',
 SELECT count(*) FROM kepler.set_enrichment_policy('lead');
 SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "1", "data": {}}, {"external_id": "2", "data": {}}, {"external_id": "3", "data": {}}]');
 SELECT count(*) FROM kepler.upsert_records('lead', '[{"external_id": "bad", "data": 1}, {"external_id": "bad"}, 2]', options => '{"keep_rejects": true}');
-UPDATE kepler.rejects SET document = '{"external_id": "bad", "data": {}}', received_at = received_at - interval '1 year' WHERE external_id = 'bad';
+UPDATE kepler.rejects SET document = '{"external_id": "bad", "data": {}}', received_at = now() - interval '1 year' WHERE external_id = 'bad';
 SELECT count(*) FROM kepler.create_embedding_space('walk', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('spare', 2, 'm');
 SELECT count(*) FROM kepler.create_embedding_space('old', 2, 'm');

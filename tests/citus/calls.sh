@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Promise: calls and direct SQL answer on a distributed database as they do elsewhere: inside of transactions and savepoints, with
+# parameters, in functions, for roles of one workspace and of several; with the same errors. calls.sql is played in a database that is
+# distributed and in one that is not, and the answers are compared. What is otherwise stands in differs.txt, by its statement.
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../../tools/lib.sh"
+# shellcheck source=tools/citus.sh
+source "$ROOT/tools/citus.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+start_cluster
+for name in here there; do drop_cluster_database "kepler_citus_$name"; done
+for role in reader writer both; do
+  on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS kepler_calls_$role"
+done
+cluster_database kepler_citus_here install
+for role in reader writer both; do on_node "$COORDINATOR" -d kepler_citus_here -c "CREATE ROLE kepler_calls_$role LOGIN"; done
+cluster_database kepler_citus_there install distribute
+for name in here there; do
+  "$PG_BIN/psql" -X -a -q -P null='(null)' -d "kepler_citus_$name" -f "$ROOT/tests/citus/calls.sql" >"$work/$name" 2>&1 </dev/null || true
+done
+# Roles exist on all nodes, and those of the second database get their rights there.
+# So many calls are meant to fail, and no more.
+[[ $(grep -c 'ERROR: ' "$work/here") -eq 17 ]] || die "other calls fail elsewhere than are meant to: $(grep 'ERROR: ' "$work/here")"
+cp "$work/here" "$LOGS/citus-calls-here.out"
+cp "$work/there" "$LOGS/citus-calls-there.out"
+# Citus gives the errors of direct SQL as the part has raised them.
+sed -i -E '/^\\echo == Errors of direct SQL/,/^\\echo == /s/_[0-9]{6,}//g' "$work/there"
+if grep -nE '_[0-9]{6,}' "$work/there"; then die 'names of parts show'; fi
+diff -U4 "$work/here" "$work/there"

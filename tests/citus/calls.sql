@@ -1,0 +1,245 @@
+-- Calls as applications make them: inside of transactions, beside direct SQL, with parameters, in functions, for roles. Two workspaces,
+-- which have parts of their own. No output shows ids or times.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET client_min_messages = warning;
+SET timezone = 'UTC';
+-- What waits for itself is an error.
+SET statement_timeout = '30s';
+
+\echo == The stage
+SELECT kepler.create_workspace('acme') IS NOT NULL AS made, kepler.create_workspace('globex') IS NOT NULL AS made;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 1}}, {"external_id": "2", "data": {"n": 2}}]', workspace_id => 'acme') ORDER BY ordinal;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 10}}]', workspace_id => 'globex');
+SELECT count(*) FROM kepler.set_enrichment_policy('lead', workspace_id => 'acme');
+SELECT outcome, count(*) FROM kepler.upsert_records('lead', (SELECT jsonb_agg(jsonb_build_object('external_id', i, 'data', jsonb_build_object('n', i)))::text FROM generate_series(1, 20) AS i), workspace_id => 'acme') GROUP BY 1;
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'u', 'u@example.com'), ('globex', 'u', 'u@example.com');
+INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'talk', 'u');
+
+\echo == A transaction that is undone, and direct SQL beside the call
+BEGIN;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "3", "data": {"n": 3}}]', workspace_id => 'acme');
+SELECT external_id, data FROM kepler.records WHERE workspace_id = 'acme' AND external_id = '3';
+UPDATE kepler.records SET data = data || '{"m": 1}' WHERE workspace_id = 'acme' AND external_id = '3';
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "3", "data": {"n": 3, "m": 1}}]', workspace_id => 'acme');
+ROLLBACK;
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'acme' AND external_id = '3';
+
+\echo == Direct SQL first, then calls that need its rows; committed
+BEGIN;
+INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'new talk', 'u');
+SELECT kepler.add_message('new talk', 'user', 'hello', workspace_id => 'acme') IS NOT NULL AS added;
+SELECT number, content FROM kepler.conversation_window('new talk', workspace_id => 'acme');
+COMMIT;
+SELECT count(*) FROM kepler.messages WHERE workspace_id = 'acme' AND conversation_id = 'new talk';
+
+\echo == Savepoints
+BEGIN;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "4", "data": {}}]', workspace_id => 'acme');
+SAVEPOINT before;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "5", "data": {}}]', workspace_id => 'acme');
+ROLLBACK TO before;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "6", "data": {}}]', workspace_id => 'acme');
+SAVEPOINT again;
+SELECT kepler.add_message('no such talk', 'user', 'hello', workspace_id => 'acme');
+ROLLBACK TO again;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "7", "data": {}}]', workspace_id => 'acme');
+COMMIT;
+SELECT external_id FROM kepler.records WHERE workspace_id = 'acme' AND external_id IN ('4', '5', '6', '7') ORDER BY 1;
+
+\echo == Two workspaces in a transaction
+BEGIN;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "8", "data": {}}]', workspace_id => 'acme');
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "8", "data": {}}]', workspace_id => 'globex');
+ROLLBACK;
+SELECT count(*) FROM kepler.records WHERE external_id = '8';
+BEGIN;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "8", "data": {}}]', workspace_id => 'acme');
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "8", "data": {}}]', workspace_id => 'globex');
+COMMIT;
+SELECT workspace_id FROM kepler.records WHERE external_id = '8' ORDER BY 1;
+
+\echo == REPEATABLE READ
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'acme' AND external_id = '1';
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "9", "data": {}}]', workspace_id => 'acme');
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "9", "data": {}}]', workspace_id => 'acme');
+COMMIT;
+
+\echo == Two calls in a statement, of which the second fails
+SELECT kepler.upsert_record('contact', '10', '{}', workspace_id => 'acme') IS NOT NULL, kepler.add_message('no such talk', 'user', 'hello', workspace_id => 'acme');
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'acme' AND external_id = '10';
+SELECT kepler.upsert_record('contact', '10', '{}', workspace_id => 'acme') IS NOT NULL AS one, kepler.upsert_record('contact', '10', '{}', workspace_id => 'globex') IS NOT NULL AS two;
+SELECT workspace_id FROM kepler.records WHERE external_id = '10' ORDER BY 1;
+
+\echo == Prepared statements, more often than Postgres makes plans for values
+PREPARE send (text, text) AS SELECT outcome FROM kepler.upsert_records('contact', $1, workspace_id => $2);
+EXECUTE send('[{"external_id": "p", "data": {"n": 1}}]', 'acme');
+EXECUTE send('[{"external_id": "p", "data": {"n": 1}}]', 'acme');
+EXECUTE send('[{"external_id": "p", "data": {"n": 2}}]', 'acme');
+EXECUTE send('[{"external_id": "p", "data": {"n": 1}}]', 'globex');
+EXECUTE send('[{"external_id": "p", "data": {"n": 1}}]', 'globex');
+EXECUTE send('[{"external_id": "p", "data": {"n": 3}}]', 'acme');
+EXECUTE send('[{"external_id": "p", "data": {"n": 3}}]', 'acme');
+EXECUTE send('[{"external_id": "p", "data": {"n": 4}}]', 'globex');
+SELECT outcome FROM kepler.upsert_records('contact', $1, workspace_id => $2) \bind '[{"external_id": "p", "data": {"n": 4}}]' 'globex' \g
+SELECT outcome FROM kepler.upsert_records('contact', $1, workspace_id => $2) \bind '[{"external_id": "p", "data": {"n": 5}}]' 'acme' \g
+SELECT kepler.use_workspace('acme', is_local => false);
+PREPARE of_session (text) AS SELECT outcome FROM kepler.upsert_records('contact', $1);
+EXECUTE of_session('[{"external_id": "p", "data": {"n": 5}}]');
+SELECT kepler.use_workspace('globex', is_local => false);
+EXECUTE of_session('[{"external_id": "p", "data": {"n": 5}}]');
+SELECT workspace_id, data FROM kepler.records WHERE external_id = 'p' ORDER BY 1;
+
+\echo == A call for each row of a table, whatever workspace the row names
+CREATE TABLE staging (place integer, workspace text, line text);
+INSERT INTO staging SELECT i, CASE WHEN i % 2 = 0 THEN 'acme' ELSE 'globex' END, format('[{"external_id": "s%s", "data": {"n": %s}}]', i, i) FROM generate_series(1, 6) AS i;
+SELECT s.place, u.outcome FROM staging AS s CROSS JOIN LATERAL kepler.upsert_records('contact', s.line, workspace_id => s.workspace) AS u ORDER BY 1;
+SELECT workspace_id, count(*) FROM kepler.records WHERE external_id LIKE 's%' GROUP BY 1 ORDER BY 1;
+SELECT s.place, kepler.upsert_records_summary('contact', s.line, workspace_id => s.workspace) ->> 'unchanged' AS unchanged FROM staging AS s ORDER BY 1;
+WITH sent AS (SELECT outcome FROM kepler.upsert_records('contact', (SELECT line FROM staging WHERE place = 1), workspace_id => 'globex')) SELECT count(*), min(outcome) FROM sent;
+
+\echo == In PL/pgSQL and SQL functions, in views, in DO, through cursors
+CREATE FUNCTION send_all(workspace text, n integer) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    said text;
+BEGIN
+    FOR i IN 1..n LOOP
+        SELECT u.outcome INTO said FROM kepler.upsert_records('contact', format('[{"external_id": "f%s", "data": {}}]', i), workspace_id => workspace) AS u;
+        RETURN NEXT said;
+    END LOOP;
+    BEGIN
+        PERFORM kepler.upsert_record('contact', 'undone', '{}', workspace_id => workspace);
+        PERFORM kepler.add_message('no such talk', 'user', 'hello', workspace_id => workspace);
+    EXCEPTION WHEN OTHERS THEN
+        RETURN NEXT SQLSTATE;
+    END;
+END
+$$;
+SELECT * FROM send_all('acme', 8);
+SELECT * FROM send_all('globex', 2);
+SELECT count(*) FROM kepler.records WHERE external_id = 'undone';
+CREATE FUNCTION window_of(talk text, workspace text) RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM kepler.conversation_window(talk, workspace_id => workspace) $$;
+SELECT window_of('new talk', 'acme'), window_of('talk', 'acme');
+CREATE VIEW told AS SELECT number, content FROM kepler.conversation_window('new talk', workspace_id => 'acme');
+SELECT * FROM told;
+DO $$ BEGIN PERFORM kepler.add_message('talk', 'user', 'from DO', workspace_id => 'acme'); END $$;
+BEGIN;
+DECLARE c CURSOR FOR SELECT content FROM kepler.conversation_window('talk', workspace_id => 'acme');
+FETCH ALL FROM c;
+COMMIT;
+COPY (SELECT content FROM kepler.conversation_window('talk', workspace_id => 'acme')) TO STDOUT;
+
+\echo == Claims, put into a table; settled from it
+CREATE TABLE claimed AS SELECT lease_id, record_id, external_id FROM kepler.claim_records('lead', 'w', 5, workspace_id => 'acme');
+INSERT INTO claimed SELECT lease_id, record_id, external_id FROM kepler.claim_records('lead', 'w', 5, workspace_id => 'acme');
+SELECT count(*), count(DISTINCT record_id), count(DISTINCT lease_id) FROM claimed;
+SELECT s.outcome, count(*) FROM (SELECT lease_id, array_agg(record_id) AS ids FROM claimed GROUP BY 1) AS l
+    CROSS JOIN LATERAL kepler.complete_records(l.lease_id, l.ids, workspace_id => 'acme') AS s GROUP BY 1;
+SELECT enrichment_status, count(*) FROM kepler.records WHERE workspace_id = 'acme' AND entity_type = 'lead' GROUP BY 1 ORDER BY 1;
+
+\echo == Errors arrive whole, and name the tables that everybody knows
+SELECT kepler.add_message('no such talk', 'user', 'hello', workspace_id => 'acme');
+\echo :LAST_ERROR_SQLSTATE
+SELECT kepler.upsert_records('contact', '[{', workspace_id => 'acme');
+\echo :LAST_ERROR_SQLSTATE
+SELECT kepler.upsert_records('contact', '[]', workspace_id => 'nowhere');
+\echo :LAST_ERROR_SQLSTATE
+SELECT kepler.remember('my key is AKIAIOSFODNN7EXAMPLE', workspace_id => 'acme');
+\echo :LAST_ERROR_SQLSTATE
+UPDATE kepler.users SET workspace_id = 'globex' WHERE workspace_id = 'acme' AND id = 'u';
+\echo :LAST_ERROR_SQLSTATE
+ALTER TABLE kepler.records ADD CONSTRAINT no_seven CHECK (data ->> 'n' <> '777') NOT VALID;
+SELECT outcome, error_code, error FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 777}}]', workspace_id => 'acme');
+ALTER TABLE kepler.records DROP CONSTRAINT no_seven;
+
+\echo == Errors of direct SQL, whose names may be those of parts
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'u', 'again@example.com');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'of nobody', 'nobody');
+\echo :LAST_ERROR_SQLSTATE
+UPDATE kepler.users SET metadata = '{"password": "hunter2hunter2"}' WHERE workspace_id = 'acme' AND id = 'u';
+\echo :LAST_ERROR_SQLSTATE
+
+\echo == What a session says of itself
+SELECT kepler.use_workspace('acme', is_local => false);
+SELECT kepler.current_workspace_id(), count(*) FROM kepler.conversation_window('talk');
+BEGIN;
+SELECT kepler.use_workspace('globex');
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "of globex", "data": {}}]');
+COMMIT;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "of acme", "data": {}}]');
+SELECT workspace_id, external_id FROM kepler.records WHERE external_id LIKE 'of %' ORDER BY 1;
+SELECT kepler.track('kepler.conversations', 'history') IS NOT NULL AS tracked;
+SET kepler.actor = 'somebody';
+UPDATE kepler.conversations SET title = 'as somebody' WHERE workspace_id = 'acme' AND id = 'talk';
+SET kepler.actor = 'somebody else';
+UPDATE kepler.conversations SET title = 'as somebody else' WHERE workspace_id = 'acme' AND id = 'talk';
+SELECT actor, operation, changes -> 'title' AS title FROM kepler.row_history('kepler.conversations', 'talk') ORDER BY 1;
+RESET kepler.actor;
+SELECT kepler.untrack('kepler.conversations', 'history') IS NOT NULL AS untracked;
+
+\echo == Roles
+SELECT kepler.grant_access('kepler_calls_reader', 'reader', 'acme') IS NOT NULL AS granted;
+SELECT kepler.grant_access('kepler_calls_writer', 'writer', 'globex') IS NOT NULL AS granted;
+SELECT kepler.grant_access('kepler_calls_both', 'writer', 'acme') IS NOT NULL AS granted;
+SELECT kepler.grant_access('kepler_calls_both', 'writer', 'globex') IS NOT NULL AS granted;
+RESET kepler.workspace_id;
+SET ROLE kepler_calls_reader;
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'globex';
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 5}}]');
+\echo :LAST_ERROR_SQLSTATE
+UPDATE kepler.conversations SET title = 'no' WHERE workspace_id = 'acme';
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM kepler.conversation_window('talk');
+SELECT count(*) FROM kepler.conversation_window('talk', workspace_id => 'globex');
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE kepler_calls_writer;
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 5}}]');
+INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'of a writer', 'u');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.conversations (id, user_id) VALUES ('of a writer', 'u');
+UPDATE kepler.conversations SET title = 'mine' WHERE id = 'of a writer';
+UPDATE kepler.conversations SET title = 'mine';
+SELECT workspace_id, id, title FROM kepler.conversations ORDER BY 1, 2;
+DELETE FROM kepler.conversations WHERE workspace_id = 'acme';
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 5}}]', workspace_id => 'acme');
+\echo :LAST_ERROR_SQLSTATE
+SET ROLE kepler_calls_both;
+SELECT count(*) FROM kepler.records;
+\echo :LAST_ERROR_SQLSTATE
+BEGIN;
+SELECT kepler.use_workspace('acme');
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "both", "data": {}}]');
+COMMIT;
+BEGIN;
+SELECT kepler.use_workspace('globex');
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "both", "data": {}}]');
+INSERT INTO kepler.users (id, email) VALUES ('of both', 'both@example.com');
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'of both', 'both@example.com');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+RESET ROLE;
+
+\echo == A role that has lost its level
+SELECT kepler.revoke_access('kepler_calls_reader', 'acme') IS NOT NULL AS revoked;
+SET ROLE kepler_calls_reader;
+SELECT count(*) FROM kepler.conversation_window('talk', workspace_id => 'acme');
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+
+\echo == The feed and what waits in it
+SELECT count(*) > 0 AS has_changes FROM kepler.changes_since(workspace_id => 'acme');
+
+\echo == Procedures
+CALL kepler.maintain('2 seconds');
+CALL kepler.queue_backlog('lead', workspace_id => 'acme');
+SELECT count(*) FROM kepler.doctor() WHERE severity = 'error';
+SELECT kepler.erase_user('u', workspace_id => 'globex') IS NOT NULL AS erased;
+CALL kepler.delete_workspace('globex', true);
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'globex';
+SELECT count(*) > 0 AS there FROM kepler.records WHERE workspace_id = 'acme';
