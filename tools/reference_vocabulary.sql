@@ -40,6 +40,8 @@ INSERT INTO parts VALUES
     '{maintain}'),
 (16, 'Retention', 'How long rows are kept, and what deletes the older ones.',
     '{set_retention,drop_retention,run_retention,retention_report}'),
+(18, 'Clusters', 'Kepler on more than one machine, with Citus.',
+    '{plan_distribution,distribute,undistribute}'),
 (13, 'Blueprints', 'Whole application models: tables and types that are planned, applied and compared together.',
     '{plan_blueprint,apply_blueprint,apply_blueprint_online,blueprint_drift,repair_blueprint,drop_blueprint,blueprint_diagram,blueprint_from_prisma,prisma_schema}');
 
@@ -80,6 +82,8 @@ INSERT INTO outcomes (word, means) VALUES
 ('cancelled', 'The run was called off.'),
 ('dropped', 'It is gone, or will be: the database no longer has it.'),
 ('kept', 'It stays, on purpose. `hint` says what else could be done.'),
+('distributed', 'Its rows lie on the nodes of the cluster.'),
+('undistributed', 'Its rows are back on the coordinator.'),
 ('blocks', 'It is somebody else''s and in the way: nothing is done while it is there.');
 
 -- Arguments that hold a batch: as text, json or jsonb.
@@ -99,6 +103,8 @@ INSERT INTO exceptions VALUES
 ('verb_object', 'install', 'its object is Kepler itself'),
 ('verb_object', 'uninstall', 'its object is Kepler itself'),
 ('verb_object', 'maintain', 'its object is Kepler itself'),
+('verb_object', 'distribute', 'its object is Kepler itself'),
+('verb_object', 'undistribute', 'its object is Kepler itself'),
 ('verb_object', 'track', 'its object is the table'),
 ('verb_object', 'untrack', 'its object is the table'),
 ('verb_object', 'changes_since', 'what only reads may be a noun'),

@@ -65,6 +65,8 @@ pub(crate) enum MemoryError {
     NotATable { table: String, kind: String },
     #[error("{table} has rows in a foreign table")]
     ForeignPart { table: String, part: String },
+    #[error("search_vectors does not work on distributed tables")]
+    Distributed { table: String },
     #[error("\"{language}\" is no language of the workspace")]
     NotALanguage { language: String, known: Vec<String> },
     #[error("the function is made for a trigger of Kepler's")]
@@ -107,6 +109,7 @@ impl Report for MemoryError {
             | Self::WhichWords { .. }
             | Self::NotATable { .. }
             | Self::ForeignPart { .. } => ERRCODE_WRONG_OBJECT_TYPE,
+            Self::Distributed { .. } => ERRCODE_FEATURE_NOT_SUPPORTED,
         }
     }
 
@@ -145,6 +148,7 @@ impl Report for MemoryError {
             Self::ForeignPart { part, .. } => {
                 format!("{part} is a foreign table, which has no indexes.")
             }
+            Self::Distributed { table } => format!("The rows of {table} lie on several nodes."),
             Self::NotWords { known, .. } if known.is_empty() => {
                 "The table has no column of type tsvector.".to_owned()
             }
@@ -200,6 +204,7 @@ impl Report for MemoryError {
             Self::NotATable { kind, .. } if kind == "v" => {
                 "Search the table that the view reads, or make it a materialized view.".to_owned()
             }
+            Self::Distributed { .. } => "Use search_memories() or search_messages().".to_owned(),
             Self::ForeignPart { .. } => {
                 "Search the parts that are not foreign tables, one by one.".to_owned()
             }
