@@ -1591,7 +1591,7 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler.undistribute() FROM PUBLIC;
 COMMENT ON FUNCTION kepler.undistribute() IS 'Brings all rows back to the coordinator, into the tables that they were distributed from, in one transaction. Nobody can work with them meanwhile. What the other nodes kept for themselves, the feed and the history of their workspaces, stays there.
-Outcome: undistributed; no rows where nothing is distributed.
+Outcomes: undistributed (nothing where nothing is distributed).
 For a superuser who owns Kepler''s tables.
 Errors: 55000 before install(); 42501 for other callers.';
 CREATE FUNCTION kepler.uninstall(with_rows boolean DEFAULT false, options jsonb DEFAULT NULL::jsonb)

@@ -1342,7 +1342,7 @@ For a superuser who owns Kepler''s tables: settings of the database are changed 
 Errors: 55000 before install(), without Citus, on another node than the coordinator, and where a node lacks Kepler or has another version; 0A000 where Citus is too old, or a table of somebody else refers to Kepler''s; 22023 for arguments; 42501 for other callers.';
 COMMENT ON FUNCTION kepler.undistribute() IS
 'Brings all rows back to the coordinator, into the tables that they were distributed from, in one transaction. Nobody can work with them meanwhile. What the other nodes kept for themselves, the feed and the history of their workspaces, stays there.
-Outcomes: undistributed; no rows where nothing is distributed.
+Outcomes: undistributed (nothing where nothing is distributed).
 For a superuser who owns Kepler''s tables.
 Errors: 55000 before install(); 42501 for other callers.';
 COMMENT ON FUNCTION kepler_internal.ship(anyelement, "any") IS 'Internal: sends a call to the node of its workspace; the planner puts it in the place of the call';
