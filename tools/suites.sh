@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154  # the scripts that source it set and read these
 # Runs regression files and isolation specs, and counts each. Sourced after results.sh.
 # T="name …" chooses; ACCEPT=1 takes the output as the expected one.
 wanted=${T:-${TESTS:-}}
