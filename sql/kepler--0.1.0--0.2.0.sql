@@ -4557,6 +4557,7 @@ CREATE FUNCTION kepler_internal.prepare_node(shared text[])
 AS $function$
 DECLARE
     name text;
+    has_rows boolean;
 BEGIN
     PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
@@ -4572,6 +4573,14 @@ BEGIN
     END IF;
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
+            IF has_rows AND EXISTS (
+                SELECT FROM kepler_internal.cluster_tables() AS t WHERE t.relation = name::regclass AND t.lies = 'by workspace')
+            THEN
+                RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                    MESSAGE = format('a worker has rows of its own in %s', name),
+                    HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
+            END IF;
             EXECUTE format('DROP TABLE %s CASCADE', name);
         END IF;
     END LOOP;

@@ -280,6 +280,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     name text;
+    has_rows boolean;
 BEGIN
     PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
@@ -295,6 +296,14 @@ BEGIN
     END IF;
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
+            IF has_rows AND EXISTS (
+                SELECT FROM kepler_internal.cluster_tables() AS t WHERE t.relation = name::regclass AND t.lies = 'by workspace')
+            THEN
+                RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                    MESSAGE = format('a worker has rows of its own in %s', name),
+                    HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
+            END IF;
             EXECUTE format('DROP TABLE %s CASCADE', name);
         END IF;
     END LOOP;

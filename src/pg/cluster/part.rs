@@ -7,7 +7,7 @@
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
 use super::places::{self, Key, Lies, Shards};
-use super::{rewrite, ship};
+use super::{carry, rewrite};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
@@ -463,7 +463,7 @@ unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _argumen
     use pg_sys::XactEvent::*;
     if matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         leave();
-        ship::forget();
+        carry::forget();
     }
 }
 

@@ -42,5 +42,16 @@ ROLLBACK TO before;
 -- What the planner alone may call, and what a cluster alone calls.
 SELECT kepler_internal.ship(1, 2, 3);
 ROLLBACK TO before;
+-- What it reads is what the planner puts there: a function, a place, a text, and the function's own type of result.
+SELECT kepler_internal.ship('kepler.next_claim_at'::regproc::oid::bigint, 1, 'lead'::text, 12345);
+ROLLBACK TO before;
+SELECT kepler_internal.ship('kepler.next_claim_at'::regproc::oid, 1, 'lead'::text, 12345);
+ROLLBACK TO before;
+SELECT kepler_internal.ship('kepler.next_claim_at'::regproc::oid, 1, 'lead'::text, 'default'::text);
+ROLLBACK TO before;
+SELECT kepler_internal.ship('kepler.next_claim_at'::regproc::oid, 1::bigint, 'lead'::text, 'default'::text);
+ROLLBACK TO before;
+SELECT kepler_internal.ship(NULL::oid, NULL::integer, NULL::text, NULL::text);
+ROLLBACK TO before;
 SELECT kepler_internal.enter_part('default', '{}');
 ROLLBACK;

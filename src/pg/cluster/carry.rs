@@ -1,0 +1,310 @@
+//! Carries a call to the node of its workspace, where the planner has put `ship` in its place.
+//!
+//! Citus takes a call for a read, which needs no transaction there, and nothing in two phases where there are several. So a
+//! deletion goes before the first call of a transaction for a workspace that may write: of nothing.
+
+// The function that Postgres finds by name is public for it alone.
+#![allow(unreachable_pub)]
+
+use super::calls::{is_sent, workspace_argument};
+use super::part;
+use super::places::Lies;
+use crate::error::{Error, Report};
+use crate::ident::quote;
+use crate::pg::local_settings::own_value;
+use crate::pg::plan::OwnedStatement;
+use crate::pg::row_change::raise;
+use crate::pg::transaction;
+use crate::pg::varlena::Text;
+use crate::pg::whole::Spi;
+use pgrx::{IntoDatum, PgSqlErrorCode, pg_sys};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ffi::{CStr, c_int};
+use std::rc::Rc;
+
+unsafe extern "C-unwind" {
+    fn datumCopy(value: pg_sys::Datum, by_value: bool, length: c_int) -> pg_sys::Datum;
+}
+
+/// Settings of the session that go along.
+const SETTINGS: [&CStr; 11] = [
+    c"kepler.actor",
+    c"kepler.request_id",
+    c"kepler.on_secret",
+    c"kepler.secret_reference_schemes",
+    c"kepler.sync_run_id",
+    c"TimeZone",
+    c"DateStyle",
+    c"IntervalStyle",
+    c"hnsw.ef_search",
+    c"ivfflat.probes",
+    c"extra_float_digits",
+];
+
+/// Somebody has called `ship` by hand.
+#[derive(Debug, thiserror::Error)]
+#[error("the function is called by Kepler's planner alone")]
+struct NotPlanned;
+
+impl Report for NotPlanned {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("Call the function that you need, on any node: Kepler sends it where its workspace lies.".to_owned())
+    }
+}
+
+/// A function, the types of what it is called with, and the place of the workspace, if it is sent to one.
+type Key = (pg_sys::Oid, Vec<pg_sys::Oid>, Option<usize>);
+
+thread_local! {
+    static STATEMENTS: RefCell<HashMap<Key, Rc<OwnedStatement>>> = RefCell::default();
+    /// Whether calls stay here.
+    static HERE: Cell<bool> = const { Cell::new(false) };
+    /// Workspaces that the transaction has sent calls to that may write.
+    static SENT_TO: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static WRITE: OwnedStatement = OwnedStatement::new(
+        "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1".to_owned(),
+        vec![pg_sys::TEXTOID],
+    );
+}
+
+/// Whether calls stay here.
+pub(super) fn stays_here() -> bool {
+    HERE.get()
+}
+
+/// While this lives, calls stay here.
+struct Here(bool);
+
+impl Here {
+    fn begin() -> Self {
+        Self(HERE.replace(true))
+    }
+}
+
+/// Also while an error unwinds.
+impl Drop for Here {
+    fn drop(&mut self) {
+        HERE.set(self.0);
+    }
+}
+
+/// The transaction has ended.
+pub(super) fn forget() {
+    SENT_TO.with_borrow_mut(Vec::clear);
+}
+
+/// Sends a call on, and gives what it gives. Postgres calls it, where the planner has put it.
+///
+/// # Safety
+/// A call of `kepler_internal.ship`.
+#[unsafe(no_mangle)]
+#[pgrx::pg_guard]
+pub unsafe extern "C-unwind" fn kepler_ship(call: pg_sys::FunctionCallInfo) -> pg_sys::Datum {
+    // SAFETY: as the caller says.
+    unsafe { send(call).unwrap_or_else(|error| raise(error)) }
+}
+
+/// How it is called.
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn pg_finfo_kepler_ship() -> &'static pg_sys::Pg_finfo_record {
+    const V1: pg_sys::Pg_finfo_record = pg_sys::Pg_finfo_record { api_version: 1 };
+    &V1
+}
+
+/// # Safety
+/// A call of `kepler_internal.ship`.
+unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
+    // SAFETY: a running call; the planner has put a function and a place before the arguments.
+    unsafe {
+        let expression = (*(*call).flinfo).fn_expr.cast::<pg_sys::FuncExpr>();
+        let count = (*call).nargs as usize;
+        if expression.is_null()
+            || (*expression).xpr.type_ != pg_sys::NodeTag::T_FuncExpr
+            || count < 3
+        {
+            return Err(NotPlanned.into());
+        }
+        let given = std::slice::from_raw_parts((*call).args.as_ptr(), count);
+        let types: Vec<pg_sys::Oid> = (0..count)
+            .map(|at| pg_sys::exprType(pg_sys::list_nth((*expression).args, at as i32).cast()))
+            .collect();
+        // Anybody may call this too. Values are read as what the planner would have put there, so they have to be that.
+        if types[..2] != [pg_sys::OIDOID, pg_sys::INT4OID] || given[..2].iter().any(|of| of.isnull)
+        {
+            return Err(NotPlanned.into());
+        }
+        let function = pg_sys::Oid::from(given[0].value.value() as u32);
+        let place = given[1].value.value();
+        if !is_sent(function)
+            || workspace_argument(function) != Some(place)
+            || types.get(place + 2) != Some(&pg_sys::TEXTOID)
+            || pg_sys::get_func_rettype(function) != (*expression).funcresulttype
+            || pg_sys::get_func_retset(function) != (*expression).funcretset
+        {
+            return Err(NotPlanned.into());
+        }
+        may_execute(function);
+        let types = types[2..].to_vec();
+        let mut values: Vec<Option<pg_sys::Datum>> =
+            given[2..].iter().map(|value| (!value.isnull).then_some(value.value)).collect();
+        let workspace = values.get(place).copied().flatten();
+        // Of no workspace, as of an empty one, is what a node does for itself.
+        let workspace = workspace.map(|id| crate::pg::varlena::text(id).to_owned());
+        let workspace = workspace.filter(|id| !id.is_empty());
+        // A plan may be older than kepler.undistribute().
+        let workspace = workspace.filter(|_| part::is_distributed());
+        // A table that is on this node alone is read here.
+        let workspace = workspace.filter(|_| !names_own_table(&types, &values));
+        let result = (*expression).funcresulttype;
+        let is_row = pg_sys::type_is_rowtype(result);
+        let of = if workspace.is_some() { Some(place) } else { None };
+        let statement = statement((function, types, of), is_row);
+        let _here = workspace.is_none().then(Here::begin);
+        if let Some(workspace) = &workspace {
+            values.push(settings().into_datum());
+            note(workspace, function);
+        }
+        let outside = pg_sys::CurrentMemoryContext;
+        Ok(Spi::connect_mut(|client| {
+            let rows = statement.run(client, &values);
+            let (columns, rows) = rows.raw();
+            if (*expression).funcretset {
+                pg_sys::MemoryContextSwitchTo(outside);
+                pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
+                let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+                for row in rows {
+                    pg_sys::tuplestore_puttuple((*info).setResult, *row);
+                }
+                return pg_sys::Datum::null();
+            }
+            let Some(row) = rows.first() else {
+                (*call).isnull = true;
+                return pg_sys::Datum::null();
+            };
+            let before = pg_sys::MemoryContextSwitchTo(outside);
+            let given = if is_row {
+                let columns = match result {
+                    pg_sys::RECORDOID => {
+                        pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns))
+                    }
+                    named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
+                };
+                pg_sys::heap_copy_tuple_as_datum(*row, columns)
+            } else {
+                let mut is_null = false;
+                let value = pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null);
+                (*call).isnull = is_null && result != pg_sys::VOIDOID;
+                let (mut length, mut by_value) = (0, false);
+                pg_sys::get_typlenbyval(result, &mut length, &mut by_value);
+                if is_null { value } else { datumCopy(value, by_value, length.into()) }
+            };
+            pg_sys::MemoryContextSwitchTo(before);
+            given
+        }))
+    }
+}
+
+/// Whether an argument is a table that is on this node alone.
+fn names_own_table(types: &[pg_sys::Oid], values: &[Option<pg_sys::Datum>]) -> bool {
+    types.iter().zip(values).any(|(of, value)| {
+        let table = value.filter(|_| *of == pg_sys::REGCLASSOID);
+        table.is_some_and(|table| part::lies(pg_sys::Oid::from(table.value() as u32)) == Lies::Here)
+    })
+}
+
+/// Fails as the call itself would.
+fn may_execute(function: pg_sys::Oid) {
+    let role = crate::pg::role::current();
+    if !crate::pg::function::may_execute(function, role) {
+        // SAFETY: a look-up, and Postgres' own error.
+        unsafe {
+            let name = pg_sys::get_func_name(function);
+            pg_sys::aclcheck_error(
+                pg_sys::AclResult::ACLCHECK_NO_PRIV,
+                pg_sys::ObjectType::OBJECT_FUNCTION,
+                name,
+            );
+        }
+    }
+}
+
+/// Settings of the session that somebody has set, each before its value.
+fn settings() -> Vec<String> {
+    let set = |name: &&CStr| Some([name.to_str().ok()?.to_owned(), own_value(name)?]);
+    SETTINGS.iter().filter_map(set).flatten().collect()
+}
+
+/// The statement that carries a call.
+fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
+    if let Some(known) = STATEMENTS.with_borrow(|known| known.get(&key).cloned()) {
+        return known;
+    }
+    let (function, types, place) = &key;
+    // SAFETY: the function exists, having been called; names are C strings.
+    let (schema, name, is_variadic) = unsafe {
+        let schema = pg_sys::get_namespace_name(pg_sys::get_func_namespace(*function));
+        let name = pg_sys::get_func_name(*function);
+        let text = |name| CStr::from_ptr(name).to_string_lossy().into_owned();
+        let is_variadic = pg_sys::get_func_variadictype(*function) != pg_sys::InvalidOid;
+        (text(schema), text(name), is_variadic)
+    };
+    let argument = |at: usize| {
+        let variadic = if is_variadic && at + 1 == types.len() { "VARIADIC " } else { "" };
+        match place {
+            Some(place) if at == *place => "e.workspace_id".to_owned(),
+            _ => format!("{variadic}${}", at + 1),
+        }
+    };
+    let arguments: Vec<String> = (0..types.len()).map(argument).collect();
+    let (given, alias) = if is_row { ("r.*", "r") } else { ("r.value", "r (value)") };
+    let call = format!("{}.{}({})", quote(&schema), quote(&name), arguments.join(", "));
+    let mut of: Vec<pg_sys::Oid> = types.clone();
+    let sql = match place {
+        None => format!("SELECT {given} FROM {call} AS {alias}"),
+        Some(place) => {
+            of.push(pg_sys::TEXTARRAYOID);
+            let (workspace, settings) = (place + 1, of.len());
+            format!(
+                "SELECT {given}
+                 FROM (SELECT kepler_internal.enter_part(${workspace}, ${settings}) AS workspace_id
+                       FROM (SELECT pg_catalog.count(*)
+                             FROM (SELECT FROM kepler.parts AS p WHERE p.workspace_id = ${workspace} LIMIT 0) AS p) AS n
+                       OFFSET 0) AS e
+                 CROSS JOIN LATERAL {call} AS {alias}"
+            )
+        }
+    };
+    let made = Rc::new(OwnedStatement::new(sql, of));
+    STATEMENTS.with_borrow_mut(|known| known.insert(key, Rc::clone(&made)));
+    made
+}
+
+/// Notes where the transaction sends a call that may write, and lets a write go before it: Citus begins a transaction there, and
+/// commits it with all others.
+fn note(workspace: &str, function: pg_sys::Oid) {
+    part::watch();
+    // SAFETY: a look-up of a function that exists.
+    let is_volatile =
+        unsafe { pg_sys::func_volatile(function) as u8 == pg_sys::PROVOLATILE_VOLATILE };
+    if !is_volatile || transaction::is_read_only() {
+        return;
+    }
+    let is_new = SENT_TO.with_borrow_mut(|sent| {
+        let is_new = !sent.iter().any(|to| to == workspace);
+        if is_new {
+            sent.push(workspace.to_owned());
+        }
+        is_new
+    });
+    if is_new {
+        let id = Text::new(workspace);
+        Spi::connect_mut(|client| {
+            WRITE.with(|plan| plan.run(client, &[Some(id.datum())]));
+        });
+    }
+}
