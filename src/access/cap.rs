@@ -45,6 +45,10 @@ pub(crate) fn require_in_all(level: Level, what: &'static str) -> Result<(), Acc
 }
 
 fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
+    // No level says anything of catalogs: what reads them waits for no table of Kepler's, which somebody may be changing.
+    if relation::is_of_catalog(wanted.relation) {
+        return Ok(());
+    }
     let standing = membership::standing(wanted.user);
     if part::is_of_statement(wanted.relation) {
         require_one_workspace(&standing, wanted.user)?;

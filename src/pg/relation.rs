@@ -60,6 +60,12 @@ pub(crate) fn column(relation: pg_sys::Oid, number: i16) -> Option<String> {
     }
 }
 
+/// Whether a relation is one of Postgres' own, or of an extension that puts its own beside them.
+pub(crate) fn is_of_catalog(relation: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the catalog's caches.
+    unsafe { pg_sys::get_rel_namespace(relation).to_u32() == pg_sys::PG_CATALOG_NAMESPACE }
+}
+
 /// The relation of a name, if there is one; what stands for it here, where it is distributed.
 pub(crate) fn named(schema: &CStr, name: &CStr) -> Option<pg_sys::Oid> {
     named_exactly(schema, name).map(part::here)
