@@ -15,8 +15,7 @@ AS $$
     SELECT c.oid::regclass, CASE
         WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
         -- They note what is done on a node; roles have other numbers on each.
-        WHEN c.relname IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
-            'history_transactions', 'history_shapes', 'history_redactions', 'history_seals') THEN 'node'
+        WHEN kepler_internal.is_of_each_node(c.relname) THEN 'node'
         -- Tables that are made while the cluster works are made on the coordinator.
         WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
             'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'

@@ -4,3 +4,4 @@
 
 mod empty;
 mod enter;
+mod look;

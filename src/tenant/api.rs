@@ -119,6 +119,22 @@ fn delete_workspace_step(
     Ok(Spi::connect_mut(|client| delete::step(client, &workspace_id, max_rows, place))?)
 }
 
+/// Deletes rows of a workspace in a part of a cluster, where it lies or has lain. Gives as `delete_workspace_step`.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn delete_workspace_rows_of_part(
+    workspace_id: Option<String>,
+    max_rows: Option<i32>,
+    place: Option<String>,
+    part_of: Option<String>,
+) -> Result<Option<String>, ErrorReport> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    name("part_of", part_of)?;
+    let max_rows = checked(max_rows)?;
+    Ok(Spi::connect_mut(|client| delete::rows_of_part(client, &workspace_id, max_rows, place))?)
+}
+
 fn checked(max_rows: Option<i32>) -> Result<i32, Error> {
     let given = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
     if !(1..=delete::STEP).contains(&given) {

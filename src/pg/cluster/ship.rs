@@ -181,7 +181,7 @@ unsafe extern "C-unwind" fn name_columns(of: *mut pg_sys::RangeTblFunction) {
 unsafe extern "C-unwind" fn wrap(call: *mut pg_sys::FuncExpr) {
     // SAFETY: an expression of the query; the row of the catalog is there until it is given back.
     unsafe {
-        let Some(place) = workspace_argument((*call).funcid) else { return };
+        let Some((place, _)) = workspace_argument((*call).funcid) else { return };
         let function = (*call).funcid;
         let row = pg_sys::SearchSysCache1(
             pg_sys::SysCacheIdentifier::PROCOID as c_int,
