@@ -108,3 +108,7 @@ BEGIN
     RETURN redacted + kepler_internal.redact_user(workspace_id, user_id, 9223372036854775807);
 END
 $$;
+
+CREATE FUNCTION kepler_internal.continue_numbers_of_part(workspace_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN PERFORM kepler_internal.continue_numbers(workspace_id, true); END $$;

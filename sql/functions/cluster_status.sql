@@ -14,10 +14,11 @@ BEGIN
             'embeddings', (
                 SELECT jsonb_build_object('rows', coalesce(sum(nullif(h.reltuples, -1)), 0)::bigint,
                     'bytes', coalesce(sum(pg_total_relation_size(h.oid)), 0)::bigint)
-                FROM pg_class AS c
-                JOIN pg_class AS h ON h.oid = kepler_internal.relation_here(c.oid)
-                WHERE c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
-                    AND right(c.relname::text, 11) = '_embeddings'))
+                FROM pg_class AS h
+                WHERE h.oid = ANY (ARRAY(
+                    SELECT kepler_internal.relation_here(c.oid) FROM pg_class AS c
+                    WHERE c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
+                        AND right(c.relname::text, 11) = '_embeddings')::oid[])))
         FROM kepler_internal.status_of_work() AS w);
 END
 $$;
@@ -123,11 +124,11 @@ BEGIN
             ('messages', s.message_table_name, 'kepler.messages'::regclass)) AS k (kind, table_name, of_table)
         JOIN LATERAL (
             SELECT h.oid, greatest(h.reltuples::bigint, pg_stat_get_live_tuples(h.oid), 0) AS estimated_rows
-            FROM pg_class AS h WHERE h.oid = kepler_internal.relation_here(to_regclass(format('kepler_data.%I', k.table_name)))
+            FROM pg_class AS h WHERE h.oid = (SELECT kepler_internal.relation_here(to_regclass(format('kepler_data.%I', k.table_name))))
         ) AS t ON true
         JOIN LATERAL (
             SELECT greatest(h.reltuples::bigint, pg_stat_get_live_tuples(h.oid), 0) AS estimated_rows
-            FROM pg_class AS h WHERE h.oid = kepler_internal.relation_here(k.of_table)
+            FROM pg_class AS h WHERE h.oid = (SELECT kepler_internal.relation_here(k.of_table))
         ) AS o ON true
     )
     SELECT v.name, jsonb_build_object('space', s.space, 'kind', s.kind), v.value
@@ -200,5 +201,41 @@ BEGIN
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_database() AS d
     ) AS s
     GROUP BY s.name, s.labels;
+END
+$$;
+
+-- The views that show what nodes have for themselves beside what lies in parts, which Citus does not spread: a node gets those that it
+-- lacks. definitions: of each what it reads.
+CREATE FUNCTION kepler_internal.complete_node(definitions jsonb, part_of text) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    view record;
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    FOR view IN SELECT d.name, d.definition FROM jsonb_each_text(definitions) AS d (name, definition) LOOP
+        IF to_regclass(format('kepler.%I', view.name)) IS NULL THEN
+            EXECUTE format('CREATE VIEW kepler.%I AS %s', view.name, view.definition);
+            EXECUTE format('GRANT SELECT ON kepler.%I TO pg_monitor', view.name);
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE FUNCTION kepler_internal.complete_nodes() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text;
+    definitions constant jsonb := (
+        SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)) FROM pg_class AS c
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stat_%');
+BEGIN
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        -- The library must be there before the statement that is sent.
+        EXECUTE format('SELECT kepler.cuid() FROM (SELECT count(*) FROM kepler.parts AS p WHERE p.workspace_id = %L) AS n OFFSET 0', key);
+        PERFORM kepler_internal.complete_node(definitions, key);
+    END LOOP;
 END
 $$;

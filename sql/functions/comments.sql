@@ -1389,4 +1389,12 @@ COMMENT ON FUNCTION kepler_internal.metric_samples_of_part(boolean, text) IS 'In
 COMMENT ON FUNCTION kepler_internal.metric_samples_in_parts() IS 'Internal: what metrics() say of all parts';
 COMMENT ON FUNCTION kepler_internal.apply_retention_of_part(bigint, bigint, timestamptz, bigint, text) IS 'Internal: a batch of a policy of retention in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.look_at_retention_of_part(bigint, text) IS 'Internal: what a policy of retention would delete in a part of a cluster';
+COMMENT ON FUNCTION kepler_internal.complete_node(jsonb, text) IS 'Internal: gives a node of a cluster the views that it lacks';
+COMMENT ON FUNCTION kepler_internal.complete_nodes() IS 'Internal: the same for all nodes with parts';
+COMMENT ON FUNCTION kepler_internal.find_secrets_of_part(regclass, boolean, text) IS 'Internal: find_secrets in a part of a cluster, or here';
+COMMENT ON FUNCTION kepler_internal.import_lines_here(text, text[], bigint[], boolean) IS 'Internal: writes lines of an archive to tables that lie here';
+COMMENT ON FUNCTION kepler_internal.import_lines_of_part(text, text[], bigint[], boolean) IS 'Internal: writes lines of an archive in the part of the workspace';
+COMMENT ON FUNCTION kepler_internal.continue_numbers(text, boolean) IS 'Internal: has sequences go on behind imported numbers';
+COMMENT ON FUNCTION kepler_internal.continue_numbers_of_part(text) IS 'Internal: the same in the part of the workspace';
+COMMENT ON FUNCTION kepler_internal.search_vectors_of_part(regclass, text, vector, integer, jsonb, text, double precision, text[], text, text, text, jsonb, text) IS 'Internal: search_vectors in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.require_cluster_owner() IS 'Internal: fails unless the caller has the rights of the owner of Kepler''s tables';

@@ -163,9 +163,9 @@ BEGIN
 END
 $$;
 
--- Erases a person on the node where this is called.
+-- Erases a person on the node where this is called. relation: by its name, as oids mean nothing on another node.
 CREATE FUNCTION kepler_internal.erase_user_of_part(
-    user_id text, workspace_id text, OUT relation regclass, OUT outcome text, OUT rows bigint
+    user_id text, workspace_id text, OUT relation text, OUT outcome text, OUT rows bigint
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -273,7 +273,9 @@ DECLARE
     redacted bigint := 0;
 BEGIN
     PERFORM kepler_internal.require_tables();
-    FOR relation, outcome, rows IN SELECT e.* FROM kepler_internal.erase_user_of_part(user_id, workspace_id) AS e LOOP
+    FOR relation, outcome, rows IN
+        SELECT e.relation::regclass, e.outcome, e.rows FROM kepler_internal.erase_user_of_part(user_id, workspace_id) AS e
+    LOOP
         IF relation = 'kepler.history'::regclass THEN
             redacted := rows;
         ELSE

@@ -11,6 +11,10 @@ DECLARE
     row_count bigint;
     estimated boolean;
     bytes bigint;
+    -- In a part of a cluster the shards.
+    relations constant oid[] := ARRAY(
+        SELECT kepler_internal.relation_here(r.relation)
+        FROM (SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t) AS r (relation));
 BEGIN
     SELECT sum(nullif(c.reltuples, -1))::bigint,
         NOT has_table_privilege(relation, 'SELECT')
@@ -18,8 +22,7 @@ BEGIN
         sum(pg_total_relation_size(c.oid))
     INTO row_count, estimated, bytes
     FROM pg_class AS c
-    WHERE c.oid = kepler_internal.relation_here(relation)
-        OR c.oid IN (SELECT kepler_internal.relation_here(t.relid) FROM pg_partition_tree(relation) AS t);
+    WHERE c.oid = ANY (relations);
     IF NOT estimated THEN
         EXECUTE format('SELECT count(*) FROM %s', relation) INTO row_count;
     END IF;

@@ -14,14 +14,16 @@ DECLARE
     to_finish text[] := '{}';
     made oid[] := '{}';
     problem text;
+    other_languages constant text[] := ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}'));
+    -- All rows get words of now.
+    former_languages constant text[] := ARRAY(
+        SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> '');
 BEGIN
     PERFORM kepler_internal.require_empty_workspace(workspace_id);
     INSERT INTO kepler.workspaces AS w (id, name, created_at, updated_at, language, other_languages, former_languages)
     VALUES (workspace_id, archive #>> '{workspace,name}', (archive #>> '{workspace,created_at}')::timestamptz,
         (archive #>> '{workspace,updated_at}')::timestamptz, coalesce(archive #>> '{workspace,language}', 'english'),
-        ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}')),
-        -- All rows get words of now.
-        ARRAY(SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> ''))
+        other_languages, former_languages)
     ON CONFLICT (id) DO UPDATE
     SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at, language = excluded.language,
         other_languages = excluded.other_languages, former_languages = excluded.former_languages;
@@ -182,6 +184,36 @@ BEGIN
 END
 $$;
 
+-- The same of all tables: those of a cluster's part write their lines there.
+CREATE FUNCTION kepler_internal.import_lines(workspace_id text, lines text[], numbers bigint[], is_last boolean) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    later bigint[] := '{}';
+    in_part boolean;
+    some record;
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN
+        RETURN kepler_internal.import_lines_here(workspace_id, lines, numbers, is_last);
+    END IF;
+    -- What lies in a part and what does not refer to nothing of each other.
+    FOREACH in_part IN ARRAY ARRAY[true, false] LOOP
+        SELECT array_agg(l.line ORDER BY l.number) AS lines, array_agg(l.number ORDER BY l.number) AS numbers INTO some
+        FROM unnest(lines, numbers) AS l (line, number)
+        CROSS JOIN LATERAL (SELECT substring(l.line FROM '^[{]"table":("([^"\\]|\\.)*"),"row":')::json #>> '{}' AS key) AS k
+        LEFT JOIN kepler_internal.workspace_relations(workspace_id) AS r ON r.key = k.key
+        WHERE coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part;
+        CONTINUE WHEN some.lines IS NULL;
+        later := later || CASE WHEN in_part
+            THEN kepler_internal.import_lines_of_part(workspace_id, some.lines, some.numbers, is_last)
+            ELSE kepler_internal.import_lines_here(workspace_id, some.lines, some.numbers, is_last) END;
+    END LOOP;
+    RETURN later;
+END
+$$;
+
 -- The row of a line of an archive: what stands behind the name of its table.
 CREATE FUNCTION kepler_internal.archived_row(line text) RETURNS json
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -326,7 +358,6 @@ AS $$
 DECLARE
     statement text;
     part record;
-    highest bigint;
 BEGIN
     FOREACH statement IN ARRAY statements LOOP
         EXECUTE statement;
@@ -353,11 +384,31 @@ BEGIN
         END IF;
     END LOOP;
     -- Last of all: what an import that fails has taken from a sequence does not come back.
+    IF kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.continue_numbers_of_part(workspace_id);
+        PERFORM kepler_internal.continue_numbers(workspace_id, false);
+    ELSE
+        PERFORM kepler_internal.continue_numbers(workspace_id, NULL);
+    END IF;
+END
+$$;
+
+-- Has sequences go on behind the numbers of a workspace. in_part: as of delete_workspace_rows.
+CREATE FUNCTION kepler_internal.continue_numbers(workspace_id text, in_part boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    highest bigint;
+BEGIN
     FOR part IN
         SELECT r.relation, r.tenant_column, n.column_name, n.sequence, n.last, n.most
         FROM kepler_internal.workspace_relations(workspace_id) AS r
         CROSS JOIN LATERAL kepler_internal.numbered_columns(r.relation) AS n
         WHERE r.left_out IS NULL
+            AND (in_part IS NULL OR coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part)
         ORDER BY r.position
     LOOP
         EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,

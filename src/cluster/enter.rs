@@ -4,8 +4,10 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
-use crate::pg::cluster::part;
-use crate::pg::local_settings::{set_as_superuser, set_for_transaction};
+use crate::pg::cluster::{SETTINGS, part};
+use crate::pg::local_settings::{
+    initial_value, own_value, set_as_superuser, set_for_transaction,
+};
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
 use crate::workspace::WorkspaceError;
@@ -66,9 +68,19 @@ fn set_workspace(workspace_id: &str) {
     set_as_superuser(WORKSPACE_ID_NAME, &value, true);
 }
 
+/// Sets what the session of the caller has set. What an earlier call of the transaction came with is not there any more.
 fn set_all<'s>(pairs: impl Iterator<Item = &'s [String]>) {
     let text = |text: &String| CString::new(text.as_str()).unwrap_or_default();
-    pairs.for_each(|pair| set_for_transaction(&text(&pair[0]), &text(&pair[1])));
+    let pairs: Vec<(CString, CString)> =
+        pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+    for name in SETTINGS {
+        if !pairs.iter().any(|(given, _)| given.as_c_str() == name) && own_value(name).is_some() {
+            set_for_transaction(name, &initial_value(name));
+        }
+    }
+    for (name, value) in &pairs {
+        set_for_transaction(name, value);
+    }
 }
 
 fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {

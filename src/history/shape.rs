@@ -11,6 +11,7 @@ use crate::feed::error::FeedError;
 use crate::feed::shape as feed;
 use crate::feed::tell::Numbers;
 use crate::pg::append::Append;
+use crate::pg::cluster::part;
 use crate::pg::plan::Statement;
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::pg::row_change::attribute;
@@ -244,6 +245,8 @@ impl Shape {
             return Ok(id);
         }
         let moment = undone::moment();
+        // Of a shard the table that it is of: its name is known, and everybody asks for it.
+        let relation = part::whole(relation);
         require_tracked(relation, table_id)?;
         let columns = self.description();
         let text = Text::new(&columns);

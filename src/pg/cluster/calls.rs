@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 102] = [
+pub(crate) const SENT: [&str; 107] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
@@ -31,8 +31,10 @@ pub(crate) const SENT: [&str; 102] = [
     "changes_since",
     "checkpoint_sync",
     "claim_records",
+    "complete_node",
     "complete_records",
     "consumer_lag",
+    "continue_numbers_of_part",
     "conversation_window",
     "count_memories",
     "delete_connection",
@@ -52,11 +54,13 @@ pub(crate) const SENT: [&str; 102] = [
     "fail_records",
     "feed_cursor",
     "feed_lag",
+    "find_secrets_of_part",
     "finish_execution",
     "finish_sync",
     "forget",
     "get_memories",
     "held_by_workspace_of_part",
+    "import_lines_of_part",
     "is_connected",
     "list_memories",
     "list_namespaces",
@@ -96,6 +100,7 @@ pub(crate) const SENT: [&str; 102] = [
     "schedule_records",
     "search_memories",
     "search_messages",
+    "search_vectors_of_part",
     "set_enrichment_policy",
     "set_entity_options",
     "set_memory_embeddings",
@@ -120,11 +125,7 @@ pub(crate) const SENT: [&str; 102] = [
 
 /// Functions that do not work on distributed tables, sorted: all workspaces are read at once, or the lists that every node has
 /// are written in a way that Citus has no plan for.
-pub(super) const REFUSED: [&str; 3] = [
-    "find_secrets",
-    "import_workspace",
-    "uninstall",
-];
+pub(super) const REFUSED: [&str; 1] = ["uninstall"];
 
 /// A function does not work on distributed tables.
 #[derive(Debug, thiserror::Error)]

@@ -29,7 +29,7 @@ unsafe extern "C-unwind" {
 }
 
 /// Settings of the session that go along.
-const SETTINGS: [&CStr; 11] = [
+pub(crate) const SETTINGS: [&CStr; 11] = [
     c"kepler.actor",
     c"kepler.request_id",
     c"kepler.on_secret",

@@ -20,6 +20,7 @@ pub(crate) mod places;
 pub(super) mod rewrite;
 pub(crate) mod ship;
 
+pub(crate) use carry::SETTINGS;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::sync::OnceLock;
