@@ -7,7 +7,7 @@
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
 use super::places::{self, Key, Lies, Shards};
-use super::{carry, rewrite};
+use super::{carry, rewrite, tell};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
@@ -100,8 +100,7 @@ unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
         rewrite::part_begins(part);
         CURRENT.set(part);
         BEGUN_BY.set(begun_by);
-        // SAFETY: reads a variable.
-        DEPTH.set(unsafe { GetCurrentTransactionNestLevel() });
+        DEPTH.set(depth());
     }
     part != 0
 }
@@ -216,6 +215,11 @@ pub(crate) fn enter() {
 /// nothing of the workspace that was chosen where the statement comes from.
 pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {
     super::is_loaded() && !ENTERED.get() && is_of_citus() && whole(relation) != relation
+}
+
+/// Whether a statement on a relation goes to the nodes that its rows lie on.
+pub(crate) fn is_elsewhere(relation: pg_sys::Oid) -> bool {
+    current() == 0 && !is_of_citus() && lies(relation) == Lies::Distributed
 }
 
 /// Whether Citus opened the session, from another node.
@@ -447,6 +451,12 @@ pub(crate) fn lies(table: pg_sys::Oid) -> Lies {
     lies
 }
 
+/// How deep the current part of the transaction lies.
+pub(super) fn depth() -> i32 {
+    // SAFETY: reads a variable.
+    unsafe { GetCurrentTransactionNestLevel() }
+}
+
 /// Ends of (sub)transactions are heard of from now on.
 pub(super) fn watch() {
     if !WATCHING.replace(true) {
@@ -464,6 +474,7 @@ unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _argumen
     if matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         leave();
         carry::forget();
+        tell::forget();
     }
 }
 
@@ -474,9 +485,14 @@ unsafe extern "C-unwind" fn part_of_transaction(
     _parent: pg_sys::SubTransactionId,
     _argument: *mut c_void,
 ) {
-    // SAFETY: reads a variable. The part that ends is still the current one.
-    let depth = unsafe { GetCurrentTransactionNestLevel() };
-    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB && DEPTH.get() >= depth {
+    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB};
+    // The part that ends is still the current one.
+    let depth = depth();
+    let is_undone = event == SUBXACT_EVENT_ABORT_SUB;
+    if is_undone && DEPTH.get() >= depth {
         leave();
+    }
+    if is_undone || event == SUBXACT_EVENT_COMMIT_SUB {
+        tell::part_ends(depth, is_undone);
     }
 }
