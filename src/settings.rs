@@ -10,6 +10,9 @@ pub(crate) static WORKSPACE_ID: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(None);
 pub(crate) const WORKSPACE_ID_NAME: &CStr = c"kepler.workspace_id";
 
+/// The workspace of a statement that another node of a cluster has sent, as that node knows it.
+static SENT_WORKSPACE_ID: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
 /// Whether a workspace may be chosen for a transaction only.
 static WORKSPACE_PER_TRANSACTION: GucSetting<bool> = GucSetting::<bool>::new(false);
 
@@ -63,6 +66,15 @@ pub(crate) fn register() {
         &WORKSPACE_ID,
         GucContext::Suset,
         GucFlags::default(),
+    );
+    // Anybody may: it says no more than an argument of use_workspace() does, and is asked as that is.
+    GucRegistry::define_string_guc(
+        c"kepler.sent_workspace_id",
+        c"The workspace of a statement that another node of a Citus cluster has sent.",
+        c"Set by Kepler on the node that sends it. Elsewhere it says nothing.",
+        &SENT_WORKSPACE_ID,
+        GucContext::Userset,
+        GucFlags::NO_SHOW_ALL,
     );
     GucRegistry::define_bool_guc(
         c"kepler.workspace_per_transaction",
@@ -159,6 +171,11 @@ pub(crate) fn retention_batch_timeout() -> Duration {
 pub(crate) fn sync_run_id() -> Option<String> {
     let id = SYNC_RUN_ID.get().filter(|id| !id.is_empty())?;
     Some(id.to_string_lossy().into_owned())
+}
+
+/// The workspace of a statement that another node has sent: see `pg::cluster`.
+pub(crate) fn sent_workspace_id() -> &'static GucSetting<Option<CString>> {
+    &SENT_WORKSPACE_ID
 }
 
 pub(crate) fn workspace_per_transaction() -> bool {

@@ -6,6 +6,18 @@ CREATE FUNCTION kepler_internal.ship(function anyelement, VARIADIC arguments "an
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'kepler_ship';
 
+-- Tells other nodes the workspace that was chosen here, for this transaction. In a procedure Citus takes the transaction for one of
+-- several statements and hands SET LOCAL on to all nodes that it reaches; and with an intermediate result, of no rows here, it
+-- begins it on each of them.
+CREATE PROCEDURE kepler_internal.tell_workspace(workspace_id text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SET LOCAL kepler.sent_workspace_id = %L', tell_workspace.workspace_id);
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+END
+$$;
+
 -- How the tables lie in a cluster: by workspace, on every node with all rows, or on each node for itself. The rest stays where
 -- it is: what is on the coordinator alone.
 CREATE FUNCTION kepler_internal.cluster_tables(OUT relation regclass, OUT lies text)

@@ -8,7 +8,7 @@ use super::level::{self, Level, Levels, Made, Rights};
 use super::membership::{self, Standing};
 use super::owner::Owner;
 use crate::error::Error;
-use crate::pg::cluster::part;
+use crate::pg::cluster::{self, part, tell};
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
 use crate::pg::rights::{self, Wanted};
@@ -50,10 +50,10 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
         return Ok(());
     }
     let standing = membership::standing(wanted.user);
-    if part::is_of_statement(wanted.relation) {
-        require_one_workspace(&standing, wanted.user)?;
-    }
     let given = || RIGHTS.with(|known| known.find(wanted.relation, |table| rights_on(*table)));
+    if cluster::is_loaded() {
+        look_across_nodes(&standing, wanted, given)?;
+    }
     let member = match &*standing {
         Standing::Anywhere => return Ok(()),
         Standing::Member(member) if !member.by_workspace.is_empty() => member,
@@ -84,13 +84,27 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     })
 }
 
-/// What Citus has sent from another node: which workspace was chosen there is not known here, where policies ask for it.
-fn require_one_workspace(standing: &Standing, user: pg_sys::Oid) -> Result<(), AccessError> {
-    let has_one = match standing {
+/// What the role reads or writes on other nodes of a cluster is of the workspace that was chosen here.
+fn look_across_nodes(
+    standing: &Standing,
+    wanted: &Wanted<'_>,
+    given: impl Fn() -> Result<Option<Given>, Error>,
+) -> Result<(), Error> {
+    let knows_it_there = match standing {
         Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
         Standing::Member(member) => member.everywhere.is_empty() && member.by_workspace.len() == 1,
     };
-    if has_one { Ok(()) } else { Err(AccessError::ManyWorkspaces { role: role::name(user) }) }
+    if knows_it_there || !given()?.is_some_and(|given| given.binds) {
+        return Ok(());
+    }
+    if part::is_of_statement(wanted.relation) {
+        return if tell::is_chosen() {
+            Ok(())
+        } else {
+            Err(AccessError::ManyWorkspaces { role: role::name(wanted.user) }.into())
+        };
+    }
+    if part::is_elsewhere(wanted.relation) { tell::tell(&current::workspace_id()?) } else { Ok(()) }
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

@@ -5,7 +5,7 @@ use super::error::{grant_hint, plain, workspaces_named};
 use super::membership::{self, Member, Standing};
 use crate::error::{Error, Report};
 use crate::ident::quote_literal;
-use crate::pg::local_settings::look_at;
+use crate::pg::cluster::tell::look_at_chosen;
 use crate::pg::{function, in_transaction, role, session_workspace, standpoint};
 use crate::settings;
 use pgrx::{PgSqlErrorCode, pg_sys};
@@ -142,7 +142,7 @@ pub(crate) fn workspace_id() -> Result<String, Error> {
         Some(known) => known,
         None => {
             let standing = membership::standing(user);
-            let setting = look_at(&settings::WORKSPACE_ID, <[u8]>::to_vec);
+            let setting = look_at_chosen(<[u8]>::to_vec);
             let answer = work_out(&standing, &String::from_utf8_lossy(&setting))?;
             let is_anywhere = matches!(*standing, Standing::Anywhere);
             session_workspace::remember(standpoint, &answer, is_anywhere);

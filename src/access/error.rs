@@ -73,8 +73,8 @@ impl Report for AccessError {
                 format!("The owner is \"{owner}\". Superusers and members of this role that inherit its rights \
                  may, too.")
             }
-            Self::ManyWorkspaces { .. } => "It may work in several workspaces, and the node where the rows lie does not know \
-                 which of them the session has chosen."
+            Self::ManyWorkspaces { .. } => "It may work in several workspaces, and the node where the rows lie was not told \
+                 which of them is meant."
                 .to_owned(),
             Self::NoRight { .. } | Self::NoRole(_) => return None,
             Self::NoRightInAll { .. } | Self::NotInAll { .. } => {
@@ -150,7 +150,7 @@ impl Report for AccessError {
                 "No level of kepler.grant_access gives this right. Ask the owner.".to_owned()
             }
             Self::ManyWorkspaces { .. } => {
-                "Call Kepler's functions, which go to their workspace, or use a role that is a member of one workspace."
+                "Send the statement to the coordinator, in a session that has Kepler's library: it tells the node the workspace."
                     .to_owned()
             }
             Self::IsTheOwner(_) | Self::NoRole(_) => return None,

@@ -163,7 +163,7 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, levels: Levels) ->
         // What an earlier version gave, and this one does not.
         run(
             client,
-            &format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {INTERNAL_SCHEMA} FROM {name}"),
+            &format!("REVOKE ALL ON ALL ROUTINES IN SCHEMA {INTERNAL_SCHEMA} FROM {name}"),
         )?;
         let functions: Vec<&str> = levels.iter().flat_map(level::functions).collect();
         give_functions(client, INTERNAL_SCHEMA, functions, &name)?;
@@ -226,7 +226,7 @@ fn give_functions(
         .first()
         .get_one::<String>()?;
     match signatures {
-        Some(signatures) => run(client, &format!("GRANT EXECUTE ON FUNCTION {signatures} TO {to}")),
+        Some(signatures) => run(client, &format!("GRANT EXECUTE ON ROUTINE {signatures} TO {to}")),
         None => Ok(()),
     }
 }

@@ -4,13 +4,13 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
-use crate::pg::cluster::{SETTINGS, part};
+use crate::pg::cluster::{carry, part};
 use crate::pg::local_settings::{
     initial_value, own_value, set_as_superuser, set_for_transaction,
 };
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{WorkspaceError, require_own};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::ffi::CString;
@@ -45,6 +45,11 @@ impl Report for Moved {
     }
 }
 
+/// A call is sent for the session's workspace, or by the owner of Kepler's tables: as each function asks where it runs.
+pub(crate) fn register() {
+    carry::register(require_own);
+}
+
 /// Internal: has the session work in a workspace of its part for the rest of the transaction, if its role may, under
 /// settings of the session that has sent the call: each stands before its value. Gives the workspace.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
@@ -73,7 +78,7 @@ fn set_all<'s>(pairs: impl Iterator<Item = &'s [String]>) {
     let text = |text: &String| CString::new(text.as_str()).unwrap_or_default();
     let pairs: Vec<(CString, CString)> =
         pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
-    for name in SETTINGS {
+    for name in carry::SETTINGS {
         if !pairs.iter().any(|(given, _)| given.as_c_str() == name) && own_value(name).is_some() {
             set_for_transaction(name, &initial_value(name));
         }

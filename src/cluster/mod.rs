@@ -5,3 +5,5 @@
 mod empty;
 mod enter;
 mod look;
+
+pub(crate) use enter::register;

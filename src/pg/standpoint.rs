@@ -1,9 +1,8 @@
 //! From where a session looks at Kepler's tables: whom it acts as, the workspace that was set, and what it has heard of
 //! changes. Each standpoint has a number: what was made of all that holds as long as the number is the same.
 
-use super::local_settings::look_at;
+use super::cluster::tell::look_at_chosen;
 use super::{relation, role, undone};
-use crate::settings;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 
@@ -56,7 +55,7 @@ fn numbered(tables: u64) -> u64 {
     let row_security = unsafe { pg_sys::row_security };
     KNOWN.with_borrow_mut(|known| {
         let place = known.iter().position(|at| at.user == user && at.current == current);
-        look_at(&settings::WORKSPACE_ID, |setting| {
+        look_at_chosen(|setting| {
             if let Some(at) = place.and_then(|place| known.get_mut(place))
                 && at.tables == tables
                 && at.roles == roles

@@ -153,7 +153,7 @@ ALTER TABLE kepler.records ADD CONSTRAINT no_seven CHECK (data ->> 'n' <> '777')
 SELECT outcome, error_code, error FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 777}}]', workspace_id => 'acme');
 ALTER TABLE kepler.records DROP CONSTRAINT no_seven;
 
-\echo == Errors of direct SQL, whose names may be those of parts
+\echo == Errors of direct SQL, which name tables and not parts
 INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'u', 'again@example.com');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'of nobody', 'nobody');
@@ -224,6 +224,81 @@ INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'of both', 'b
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 RESET ROLE;
+
+\echo == A role of all workspaces, and what goes along to the nodes
+SELECT kepler.grant_access('kepler_calls_all', 'writer') IS NOT NULL AS granted;
+SET ROLE kepler_calls_all;
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "all", "data": {}}]');
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "all", "data": {}}]', workspace_id => 'acme');
+\echo :LAST_ERROR_SQLSTATE
+SELECT kepler.use_workspace('acme', false);
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'globex';
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "all", "data": {}}]');
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'of all', 'all@example.com');
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('globex', 'of all', 'all@example.com');
+\echo :LAST_ERROR_SQLSTATE
+UPDATE kepler.users SET email = 'all@example.org' WHERE id = 'of all';
+UPDATE kepler.users SET email = 'all@example.org' WHERE workspace_id = 'globex';
+PREPARE mine AS SELECT id, email FROM kepler.users WHERE workspace_id = $1 AND id = 'of all';
+EXECUTE mine ('acme');
+EXECUTE mine ('globex');
+BEGIN;
+SELECT kepler.use_workspace('globex');
+SELECT count(*) FROM kepler.users WHERE id = 'of all';
+EXECUTE mine ('acme');
+SAVEPOINT a;
+SELECT kepler.use_workspace('acme');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO a;
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('globex', 'of all in globex', 'g@example.com');
+SELECT count(*) FROM kepler.users WHERE id LIKE 'of all%';
+COMMIT;
+SELECT id FROM kepler.users WHERE id LIKE 'of all%';
+\echo == What was told in a part of the transaction, to nodes that are reached later
+DO $$
+BEGIN
+    BEGIN
+        PERFORM FROM kepler.users WHERE workspace_id = 'acme' AND id = 'of all';
+        ASSERT FOUND;
+        RAISE division_by_zero;
+    EXCEPTION WHEN division_by_zero THEN
+        PERFORM FROM kepler.users WHERE id LIKE 'of all%';
+        ASSERT FOUND;
+    END;
+    BEGIN
+        PERFORM FROM kepler.users WHERE workspace_id = 'acme' AND id = 'of all';
+        ASSERT FOUND;
+    EXCEPTION WHEN division_by_zero THEN
+        NULL;
+    END;
+    PERFORM FROM kepler.users WHERE workspace_id = 'globex';
+    ASSERT NOT FOUND;
+    ASSERT (SELECT count(*) FROM kepler.users WHERE id LIKE 'of all%') = 1;
+END
+$$;
+COPY (SELECT id, email FROM kepler.users WHERE id LIKE 'of all%') TO STDOUT;
+DELETE FROM kepler.users WHERE id LIKE 'of all%';
+SELECT kepler.use_workspace('globex', false);
+SELECT id FROM kepler.users WHERE id LIKE 'of all%';
+BEGIN READ ONLY;
+SELECT id FROM kepler.users WHERE id LIKE 'of all%';
+COMMIT;
+RESET ROLE;
+SELECT kepler.use_workspace('default', false);
+\echo == Levels that differ by workspace
+SELECT kepler.grant_access('kepler_calls_varies', 'reader', 'acme') IS NOT NULL AS granted;
+SELECT kepler.grant_access('kepler_calls_varies', 'writer', 'globex') IS NOT NULL AS granted;
+SET ROLE kepler_calls_varies;
+SELECT kepler.use_workspace('acme', false);
+SELECT workspace_id, count(*) > 0 FROM kepler.records GROUP BY 1;
+UPDATE kepler.users SET email = 'no@example.com' WHERE id = 'u';
+\echo :LAST_ERROR_SQLSTATE
+SELECT kepler.use_workspace('globex', false);
+UPDATE kepler.users SET email = 'yes@example.com' WHERE id = 'u' RETURNING workspace_id;
+RESET ROLE;
+RESET kepler.workspace_id;
 
 \echo == A role that has lost its level
 SELECT kepler.revoke_access('kepler_calls_reader', 'acme') IS NOT NULL AS revoked;

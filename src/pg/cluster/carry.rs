@@ -23,9 +23,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 unsafe extern "C-unwind" {
     fn datumCopy(value: pg_sys::Datum, by_value: bool, length: c_int) -> pg_sys::Datum;
+}
+
+/// Fails unless a call may be sent for a workspace.
+type Check = fn(&str) -> Result<(), Error>;
+
+static BEFORE: OnceLock<Check> = OnceLock::new();
+
+/// Says what is asked before a call is sent; once, when the library is loaded.
+pub(crate) fn register(check: Check) {
+    let _ = BEFORE.set(check);
 }
 
 /// Settings of the session that go along.
@@ -168,6 +179,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let statement = statement((function, types, of), is_row);
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
+            if matches!(to, Some((_, Names::Workspace))) {
+                BEFORE.get().map_or(Ok(()), |check| check(workspace))?;
+            }
             values.push(settings(to).into_datum());
             note(workspace, function);
         }

@@ -7,20 +7,23 @@
 //! - `ship`: a call for a workspace goes as a whole to the node of its part, in one statement (`carry`); `calls` says which do.
 //! - `part`: while a statement on a shard runs, the session works in the shard's part. So do the triggers of shards.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
+//! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
+//! - `names`: errors name tables, and not their shards.
 //! - `nodes`: what each node does for itself.
 //!
 //! Where Citus is not loaded nothing of this does anything.
 
 mod calls;
-mod carry;
+pub(crate) mod carry;
+pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod part;
 pub(crate) mod places;
 pub(super) mod rewrite;
 pub(crate) mod ship;
+pub(crate) mod tell;
 
-pub(crate) use carry::SETTINGS;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use std::sync::OnceLock;

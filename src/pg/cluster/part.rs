@@ -6,10 +6,12 @@
 
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
+use super::names::Names;
 use super::places::{self, Key, Lies, Shards};
-use super::{carry, rewrite};
+use super::{carry, rewrite, tell};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -47,6 +49,8 @@ thread_local! {
     static PARTS: RefCell<Vec<Part>> = const { RefCell::new(Vec::new()) };
     /// Its number; 0 is none.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// The last one that it worked in.
+    static LAST: Cell<u32> = const { Cell::new(0) };
     /// The statement that began it, and how deep in the transaction.
     static BEGUN_BY: Cell<*mut pg_sys::QueryDesc> = const { Cell::new(ptr::null_mut()) };
     static DEPTH: Cell<i32> = const { Cell::new(0) };
@@ -99,9 +103,9 @@ unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
     if part != 0 {
         rewrite::part_begins(part);
         CURRENT.set(part);
+        LAST.set(part);
         BEGUN_BY.set(begun_by);
-        // SAFETY: reads a variable.
-        DEPTH.set(unsafe { GetCurrentTransactionNestLevel() });
+        DEPTH.set(depth());
     }
     part != 0
 }
@@ -216,6 +220,11 @@ pub(crate) fn enter() {
 /// nothing of the workspace that was chosen where the statement comes from.
 pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {
     super::is_loaded() && !ENTERED.get() && is_of_citus() && whole(relation) != relation
+}
+
+/// Whether a statement on a relation goes to the nodes that its rows lie on.
+pub(crate) fn is_elsewhere(relation: pg_sys::Oid) -> bool {
+    current() == 0 && !is_of_citus() && lies(relation) == Lies::Distributed
 }
 
 /// Whether Citus opened the session, from another node.
@@ -418,6 +427,16 @@ pub(crate) fn whole(relation: pg_sys::Oid) -> pg_sys::Oid {
         .unwrap_or(relation)
 }
 
+/// Looks at the names of shards that the session has worked in; at none where they are being learnt.
+pub(super) fn known_names<'t>(look: impl Fn(&Names) -> Cow<'t, str>) -> Cow<'t, str> {
+    let told = PARTS.try_with(|parts| {
+        let parts = parts.try_borrow().ok()?;
+        let part = parts.get((LAST.get() as usize).checked_sub(1)?)?;
+        Some(look(&part.shards.names))
+    });
+    told.ok().flatten().unwrap_or_else(|| look(&Names::default()))
+}
+
 /// Whether Kepler's tables are distributed.
 pub(crate) fn is_distributed() -> bool {
     super::is_loaded()
@@ -447,6 +466,12 @@ pub(crate) fn lies(table: pg_sys::Oid) -> Lies {
     lies
 }
 
+/// How deep the current part of the transaction lies.
+pub(super) fn depth() -> i32 {
+    // SAFETY: reads a variable.
+    unsafe { GetCurrentTransactionNestLevel() }
+}
+
 /// Ends of (sub)transactions are heard of from now on.
 pub(super) fn watch() {
     if !WATCHING.replace(true) {
@@ -464,6 +489,7 @@ unsafe extern "C-unwind" fn transaction(event: pg_sys::XactEvent::Type, _argumen
     if matches!(event, XACT_EVENT_ABORT | XACT_EVENT_COMMIT | XACT_EVENT_PREPARE) {
         leave();
         carry::forget();
+        tell::forget();
     }
 }
 
@@ -474,9 +500,14 @@ unsafe extern "C-unwind" fn part_of_transaction(
     _parent: pg_sys::SubTransactionId,
     _argument: *mut c_void,
 ) {
-    // SAFETY: reads a variable. The part that ends is still the current one.
-    let depth = unsafe { GetCurrentTransactionNestLevel() };
-    if event == pg_sys::SubXactEvent::SUBXACT_EVENT_ABORT_SUB && DEPTH.get() >= depth {
+    use pg_sys::SubXactEvent::{SUBXACT_EVENT_ABORT_SUB, SUBXACT_EVENT_COMMIT_SUB};
+    // The part that ends is still the current one.
+    let depth = depth();
+    let is_undone = event == SUBXACT_EVENT_ABORT_SUB;
+    if is_undone && DEPTH.get() >= depth {
         leave();
+    }
+    if is_undone || event == SUBXACT_EVENT_COMMIT_SUB {
+        tell::part_ends(depth, is_undone);
     }
 }

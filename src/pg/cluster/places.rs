@@ -4,6 +4,7 @@
 //! a change of the table.
 
 use crate::pg::plan::Statement;
+use super::names::Names;
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::pg::whole::Spi;
 use pgrx::pg_sys;
@@ -83,6 +84,7 @@ pub(super) struct Key {
 pub(super) struct Shards {
     pub(super) by_table: HashMap<pg_sys::Oid, pg_sys::Oid>,
     pub(super) by_shard: HashMap<pg_sys::Oid, pg_sys::Oid>,
+    pub(super) names: Names,
 }
 
 impl Shards {
@@ -90,6 +92,9 @@ impl Shards {
         if let Some(shard) = named_after(table, shard_id) {
             self.by_table.insert(table, shard);
             self.by_shard.insert(shard, table);
+            if let Some((_, name)) = relation::names(shard) {
+                self.names.add(name, shard_id);
+            }
         }
     }
 

@@ -1,0 +1,65 @@
+//! The workspace goes along with what Citus sends to other nodes.
+//!
+//! A statement on distributed tables runs on their nodes in sessions that Citus opened, and policies ask there for the workspace
+//! that was chosen here. So it is told first: Citus hands `SET LOCAL` on to all nodes that the transaction reaches. Each of them
+//! asks anew whether the role is a member of what it was told.
+
+use super::part;
+use crate::error::Error;
+use crate::pg::local_settings::{LocalSettings, look_at};
+use crate::pg::whole::Spi;
+use crate::settings::{self, WORKSPACE_ID};
+use std::cell::RefCell;
+
+thread_local! {
+    /// The workspaces that the transaction has told, and how deep in it.
+    static TOLD: RefCell<Vec<(i32, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Shows the workspace that was chosen for the session, or for a statement that another node has sent; empty where none was.
+pub(crate) fn look_at_chosen<T>(look: impl FnOnce(&[u8]) -> T) -> T {
+    let is_sent =
+        super::is_loaded() && part::is_of_citus() && look_at(&WORKSPACE_ID, <[u8]>::is_empty);
+    look_at(if is_sent { settings::sent_workspace_id() } else { &WORKSPACE_ID }, look)
+}
+
+/// Whether a workspace was chosen.
+pub(crate) fn is_chosen() -> bool {
+    look_at_chosen(|chosen| !chosen.is_empty())
+}
+
+/// Tells the nodes that the transaction reaches from here on the workspace. Citus begins a transaction on all of them.
+pub(crate) fn tell(workspace_id: &str) -> Result<(), Error> {
+    let is_told = TOLD.with_borrow(|told| told.last().is_some_and(|(_, last)| last == workspace_id));
+    if is_told {
+        return Ok(());
+    }
+    part::watch();
+    let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
+    Spi::connect_mut(|client| {
+        client.update(
+            "CALL kepler_internal.tell_workspace($1)",
+            None,
+            &[workspace_id.into()],
+        )?;
+        Ok::<(), Error>(())
+    })?;
+    TOLD.with_borrow_mut(|told| told.push((part::depth(), workspace_id.to_owned())));
+    Ok(())
+}
+
+/// The transaction has ended.
+pub(super) fn forget() {
+    TOLD.with_borrow_mut(Vec::clear);
+}
+
+/// A part of the transaction ends: Citus forgets what was told in it. What is not undone still holds on nodes that were reached.
+pub(super) fn part_ends(depth: i32, is_undone: bool) {
+    TOLD.with_borrow_mut(|told| {
+        let before = told.len();
+        told.retain(|(at, _)| *at < depth);
+        if !is_undone && told.len() < before {
+            told.clear();
+        }
+    });
+}
