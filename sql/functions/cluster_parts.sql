@@ -112,3 +112,14 @@ $$;
 CREATE FUNCTION kepler_internal.continue_numbers_of_part(workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ BEGIN PERFORM kepler_internal.continue_numbers(workspace_id, true); END $$;
+
+-- Tells other nodes who acts and for what request, for this transaction: as tell_workspace.
+CREATE PROCEDURE kepler_internal.tell_who(actor text, request_id text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SET LOCAL kepler.actor = %L', tell_who.actor);
+    EXECUTE format('SET LOCAL kepler.request_id = %L', tell_who.request_id);
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+END
+$$;

@@ -124,8 +124,8 @@ $$;
 
 -- Writes some lines of an archive. Where some cannot be written, tells which, where in them, and why. Gives the numbers of those
 -- that refer to rows that are not there yet, in tables that were there before the import and kept their foreign keys: they are to
--- be tried again when the others are written, unless is_last.
-CREATE FUNCTION kepler_internal.import_lines(workspace_id text, lines text[], numbers bigint[], is_last boolean) RETURNS bigint[]
+-- be tried again when the others are written, unless is_last. In a cluster: of tables that lie here.
+CREATE FUNCTION kepler_internal.import_lines_here(workspace_id text, lines text[], numbers bigint[], is_last boolean) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -193,22 +193,22 @@ AS $$
 DECLARE
     later bigint[] := '{}';
     in_part boolean;
-    some record;
+    those record;
 BEGIN
     IF NOT kepler_internal.is_distributed() THEN
         RETURN kepler_internal.import_lines_here(workspace_id, lines, numbers, is_last);
     END IF;
     -- What lies in a part and what does not refer to nothing of each other.
     FOREACH in_part IN ARRAY ARRAY[true, false] LOOP
-        SELECT array_agg(l.line ORDER BY l.number) AS lines, array_agg(l.number ORDER BY l.number) AS numbers INTO some
+        SELECT array_agg(l.line ORDER BY l.number) AS lines, array_agg(l.number ORDER BY l.number) AS numbers INTO those
         FROM unnest(lines, numbers) AS l (line, number)
         CROSS JOIN LATERAL (SELECT substring(l.line FROM '^[{]"table":("([^"\\]|\\.)*"),"row":')::json #>> '{}' AS key) AS k
         LEFT JOIN kepler_internal.workspace_relations(workspace_id) AS r ON r.key = k.key
         WHERE coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part;
-        CONTINUE WHEN some.lines IS NULL;
+        CONTINUE WHEN those.lines IS NULL;
         later := later || CASE WHEN in_part
-            THEN kepler_internal.import_lines_of_part(workspace_id, some.lines, some.numbers, is_last)
-            ELSE kepler_internal.import_lines_here(workspace_id, some.lines, some.numbers, is_last) END;
+            THEN kepler_internal.import_lines_of_part(workspace_id, those.lines, those.numbers, is_last)
+            ELSE kepler_internal.import_lines_here(workspace_id, those.lines, those.numbers, is_last) END;
     END LOOP;
     RETURN later;
 END

@@ -90,6 +90,11 @@ fn look_across_nodes(
     wanted: &Wanted<'_>,
     given: impl Fn() -> Result<Option<Given>, Error>,
 ) -> Result<(), Error> {
+    const WRITES: u32 = pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE;
+    let is_written = wanted.rights & pg_sys::AclMode::from(WRITES) != 0;
+    if is_written && part::is_elsewhere(wanted.relation, true) {
+        tell::tell_who()?;
+    }
     let knows_it_there = match standing {
         Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
         Standing::Member(member) => member.everywhere.is_empty() && member.by_workspace.len() == 1,
@@ -104,7 +109,10 @@ fn look_across_nodes(
             Err(AccessError::ManyWorkspaces { role: role::name(wanted.user) }.into())
         };
     }
-    if part::is_elsewhere(wanted.relation) { tell::tell(&current::workspace_id()?) } else { Ok(()) }
+    if part::is_elsewhere(wanted.relation, is_written) {
+        tell::tell(&current::workspace_id()?)?;
+    }
+    Ok(())
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

@@ -219,12 +219,26 @@ pub(crate) fn enter() {
 /// Whether a relation is a shard that a statement of somebody's reads or writes, which Citus has sent here: the session knows
 /// nothing of the workspace that was chosen where the statement comes from.
 pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {
-    super::is_loaded() && !ENTERED.get() && is_of_citus() && whole(relation) != relation
+    // What a worker of a parallel plan reads, the session that started it was asked about.
+    // SAFETY: reads a variable.
+    let is_parallel = unsafe { pg_sys::ParallelWorkerNumber } >= 0;
+    super::is_loaded()
+        && !ENTERED.get()
+        && !is_parallel
+        && is_of_citus()
+        && whole(relation) != relation
 }
 
-/// Whether a statement on a relation goes to the nodes that its rows lie on.
-pub(crate) fn is_elsewhere(relation: pg_sys::Oid) -> bool {
-    current() == 0 && !is_of_citus() && lies(relation) == Lies::Distributed
+/// Whether a statement on a relation goes to the nodes that its rows lie on. What every node has is read here, and written
+/// everywhere.
+pub(crate) fn is_elsewhere(relation: pg_sys::Oid, is_written: bool) -> bool {
+    current() == 0
+        && !is_of_citus()
+        && match lies(relation) {
+            Lies::Here => false,
+            Lies::Distributed => true,
+            Lies::Everywhere => is_written,
+        }
 }
 
 /// Whether Citus opened the session, from another node.
