@@ -18,6 +18,17 @@ BEGIN
 END
 $$;
 
+-- Has the transaction commit in two phases. Where it has written to a single node Citus sends COMMIT alone otherwise, and only warns
+-- if that fails. A deletion on this node lets Citus prepare what was written to others.
+CREATE PROCEDURE kepler_internal.commit_in_two_phases()
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+    DELETE FROM kepler.two_phase;
+END
+$$;
+
 -- How the tables lie in a cluster: by workspace, on every node with all rows, or on each node for itself. The rest stays where
 -- it is: what is on the coordinator alone.
 CREATE FUNCTION kepler_internal.cluster_tables(OUT relation regclass, OUT lies text)
@@ -35,7 +46,7 @@ AS $$
     END
     FROM pg_class AS c
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname <> 'parts'
+        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname NOT IN ('parts', 'two_phase')
             OR c.relnamespace = to_regnamespace('kepler_data') AND c.relname::text IN (
                 SELECT t.name FROM kepler.embedding_spaces AS s
                 CROSS JOIN LATERAL unnest(ARRAY[s.memory_table_name, s.message_table_name]) AS t (name)))
@@ -225,6 +236,12 @@ BEGIN
         COMMENT ON TABLE kepler.parts IS 'Has no rows: a call goes to the node where the rows of its workspace would lie';
         GRANT SELECT, DELETE ON kepler.parts TO PUBLIC;
         EXECUTE 'SELECT create_distributed_table(''kepler.parts'', ''workspace_id'', colocate_with => ''none'')';
+    END IF;
+    IF to_regclass('kepler.two_phase') IS NULL THEN
+        CREATE TABLE kepler.two_phase (nothing boolean);
+        COMMENT ON TABLE kepler.two_phase IS 'Has no rows: a transaction that deletes from it is committed in two phases';
+        GRANT SELECT, DELETE ON kepler.two_phase TO PUBLIC;
+        EXECUTE 'SELECT citus_add_local_table_to_metadata(''kepler.two_phase'')';
     END IF;
     FOR key IN
         SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
@@ -447,6 +464,7 @@ DECLARE
     numbered record;
     column_names text;
     last bigint;
+    own text;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
@@ -506,10 +524,12 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name, key.definition);
     END LOOP;
     -- Triggers that would tell Citus of it do not fire here.
-    EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', ''parts''),
-        citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
-        master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
-    DROP TABLE kepler.parts;
+    FOREACH own IN ARRAY ARRAY['parts', 'two_phase'] LOOP
+        EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', $2),
+            citus_drop_all_shards($1, ''kepler'', $2, drop_shards_metadata_only => false),
+            master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
+        EXECUTE format('DROP TABLE kepler.%I', own);
+    END LOOP;
     PERFORM set_config('session_replication_role', 'origin', true);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END

@@ -84,16 +84,19 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     })
 }
 
+const WRITES: pg_sys::AclMode =
+    (pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE) as pg_sys::AclMode;
+
 /// What the role reads or writes on other nodes of a cluster is of the workspace that was chosen here.
 fn look_across_nodes(
     standing: &Standing,
     wanted: &Wanted<'_>,
     given: impl Fn() -> Result<Option<Given>, Error>,
 ) -> Result<(), Error> {
-    const WRITES: u32 = pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE;
-    let is_written = wanted.rights & pg_sys::AclMode::from(WRITES) != 0;
+    let is_written = wanted.rights & WRITES != 0;
     if is_written && part::is_elsewhere(wanted.relation, true) {
         tell::tell_who()?;
+        tell::write()?;
     }
     let knows_it_there = match standing {
         Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
@@ -109,10 +112,11 @@ fn look_across_nodes(
             Err(AccessError::ManyWorkspaces { role: role::name(wanted.user) }.into())
         };
     }
-    if part::is_elsewhere(wanted.relation, is_written) {
-        tell::tell(&current::workspace_id()?)?;
+    if !part::is_elsewhere(wanted.relation, is_written) {
+        return Ok(());
     }
-    Ok(())
+    tell::tell(&current::workspace_id()?)?;
+    if is_written { tell::write() } else { Ok(()) }
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

@@ -5,9 +5,7 @@ use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
 use crate::pg::cluster::{carry, part};
-use crate::pg::local_settings::{
-    initial_value, own_value, set_as_superuser, set_for_transaction,
-};
+use crate::pg::local_settings::{initial_value, own_value, set_as_superuser, set_for_transaction};
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
 use crate::workspace::{WorkspaceError, require_own};

@@ -9,8 +9,8 @@ use crate::memory::arguments::{
     fusion_of, names, need_embedding, no_nan, query_of, search_text, within,
 };
 use crate::memory::last;
-use crate::pg::{json, varlena};
 use crate::pg::whole::Spi;
+use crate::pg::{json, varlena};
 use crate::pgvector::Metric;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -106,8 +106,7 @@ fn search_vectors_v2(
             language,
             fusion,
         };
-        let found =
-            Spi::connect_elsewhere(|client| in_parts::search(client, &given, memory))?;
+        let found = Spi::connect_elsewhere(|client| in_parts::search(client, &given, memory))?;
         if let Some((_, _, _, plan, exhausted, ..)) = found.first() {
             last::note(plan, *exhausted, found.len());
         }

@@ -11,10 +11,10 @@ use crate::pg::cluster::part;
 use crate::pg::cluster::places::Lies;
 use crate::pg::query::Parameters;
 use crate::pg::role;
-use pgrx::{AnyElement, IntoDatum, PgMemoryContexts};
 use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use pgrx::{AnyElement, IntoDatum, PgMemoryContexts};
 
 /// A row, as it is given.
 pub(super) type Row =
@@ -134,7 +134,16 @@ pub(super) fn search(
             plan = plan.max(Plan::named(row.text(3).unwrap_or_default()));
             let score = row.float(4).unwrap_or(0.0);
             let (similarity, distance) = (row.float(1), row.float(2));
-            found.push((document, similarity, distance, "", false, score, row.integer(5), row.integer(6)));
+            found.push((
+                document,
+                similarity,
+                distance,
+                "",
+                false,
+                score,
+                row.integer(5),
+                row.integer(6),
+            ));
         }
     }
     if keys.len() > 1 {

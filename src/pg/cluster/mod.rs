@@ -14,6 +14,7 @@
 //!
 //! Where Citus is not loaded nothing of this does anything.
 
+mod alone;
 mod calls;
 pub(crate) mod carry;
 pub(crate) mod names;

@@ -18,7 +18,8 @@ impl Names {
     }
 
     fn is_shards(&self, word: &str, is_quoted: bool) -> bool {
-        self.shards.contains(word) || is_quoted && self.numbers.contains(&number(word).unwrap_or(-1))
+        self.shards.contains(word)
+            || is_quoted && self.numbers.contains(&number(word).unwrap_or(-1))
     }
 }
 
@@ -85,10 +86,15 @@ mod tests {
             replace(text, |word, is_quoted| names.is_shards(word, is_quoted)).into_owned()
         };
         assert_eq!(
-            told("new row for relation \"records_102104\" violates check constraint \"no_seven_102104\""),
+            told(
+                "new row for relation \"records_102104\" violates check constraint \"no_seven_102104\""
+            ),
             "new row for relation \"records\" violates check constraint \"no_seven\""
         );
-        assert_eq!(told("permission denied for table records_102104"), "permission denied for table records");
+        assert_eq!(
+            told("permission denied for table records_102104"),
+            "permission denied for table records"
+        );
         assert_eq!(told("kepler.records_102104"), "kepler.records");
         for text in [
             "Key (id)=(no_seven_102104) exists",

@@ -3,8 +3,8 @@
 //! What is found is kept until anything about one of the tables changes: Citus tells of a change of its own catalog as of
 //! a change of the table.
 
-use crate::pg::plan::Statement;
 use super::names::Names;
+use crate::pg::plan::Statement;
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::pg::whole::Spi;
 use pgrx::pg_sys;

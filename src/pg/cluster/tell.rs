@@ -7,10 +7,11 @@
 use super::part;
 use crate::error::Error;
 use crate::pg::local_settings::{LocalSettings, look_at, own_value};
+use crate::pg::transaction;
 use crate::pg::whole::Spi;
 use crate::settings::{self, WORKSPACE_ID};
 use pgrx::datum::DatumWithOid;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
@@ -22,9 +23,13 @@ enum Told {
 impl Told {
     /// Whether it was told, and nothing of its kind since.
     fn is_known(&self) -> bool {
-        let is_of_kind = |other: &Self| std::mem::discriminant(other) == std::mem::discriminant(self);
+        let is_of_kind =
+            |other: &Self| std::mem::discriminant(other) == std::mem::discriminant(self);
         TOLD.with_borrow(|told| {
-            told.iter().rev().find(|(_, last)| is_of_kind(last)).is_some_and(|(_, last)| last == self)
+            told.iter()
+                .rev()
+                .find(|(_, last)| is_of_kind(last))
+                .is_some_and(|(_, last)| last == self)
         })
     }
 
@@ -36,6 +41,8 @@ impl Told {
 thread_local! {
     /// What the transaction has told, and how deep in it.
     static TOLD: RefCell<Vec<(i32, Told)>> = const { RefCell::new(Vec::new()) };
+    /// Whether the transaction commits in two phases.
+    static IN_TWO_PHASES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Shows the workspace that was chosen for the session, or for a statement that another node has sent; empty where none was.
@@ -86,9 +93,31 @@ fn call(sql: &str, given: &[DatumWithOid<'_>]) -> Result<(), Error> {
     })
 }
 
+/// A statement writes to other nodes. What it writes by itself Citus sends as it is, and the node commits it before it answers.
+/// In a transaction of Citus' it is acknowledged only when the node could still lose it, unless that commits in two phases.
+pub(crate) fn write() -> Result<(), Error> {
+    let goes_alone = || !transaction::goes_on() && TOLD.with_borrow(Vec::is_empty);
+    if IN_TWO_PHASES.get() || transaction::is_read_only() || goes_alone() {
+        return Ok(());
+    }
+    commit_in_two_phases()
+}
+
+/// Has the transaction commit in two phases.
+pub(super) fn commit_in_two_phases() -> Result<(), Error> {
+    if IN_TWO_PHASES.get() {
+        return Ok(());
+    }
+    part::watch();
+    call("CALL kepler_internal.commit_in_two_phases()", &[])?;
+    IN_TWO_PHASES.set(true);
+    Ok(())
+}
+
 /// The transaction has ended.
 pub(super) fn forget() {
     TOLD.with_borrow_mut(Vec::clear);
+    IN_TWO_PHASES.set(false);
 }
 
 /// A part of the transaction ends: Citus forgets what was told in it. What is not undone still holds on nodes that were reached.
