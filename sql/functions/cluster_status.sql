@@ -44,7 +44,7 @@ BEGIN
     INTO here, by_workspace, everywhere
     FROM pg_class AS c CROSS JOIN LATERAL kepler_internal.lies_now(c.oid) AS l (lies)
     WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members', 'parts') AND c.relname !~ '_[0-9]+$';
+        AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members', 'parts', 'two_phase') AND c.relname !~ '_[0-9]+$';
     FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
         told := told || kepler_internal.status_of_part(by_workspace
             || CASE WHEN is_first THEN everywhere ELSE '{}' END
@@ -101,7 +101,7 @@ DECLARE
     lies text;
 BEGIN
     -- Shards are seen on workers.
-    IF name = 'parts' OR name ~ '_[0-9]+$' THEN RETURN false; END IF;
+    IF name IN ('parts', 'two_phase') OR name ~ '_[0-9]+$' THEN RETURN false; END IF;
     lies := kepler_internal.lies_now(relation);
     RETURN CASE whose
         WHEN 'of part' THEN coalesce(lies = 'by workspace', false)

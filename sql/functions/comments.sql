@@ -1237,7 +1237,7 @@ COMMENT ON FUNCTION kepler_internal.import_blueprint(jsonb, text) IS 'Internal: 
 COMMENT ON FUNCTION kepler_internal.import_entry_table(jsonb, jsonb, text) IS 'Internal: makes one entry table as an archive describes it';
 COMMENT ON FUNCTION kepler_internal.import_structures(jsonb, text) IS 'Internal: writes what an archive says of an entry table';
 COMMENT ON FUNCTION kepler_internal.refuse_members(text[], bigint[], text[]) IS 'Internal: fails where a row of an archive has a member that is no column, or one twice';
-COMMENT ON FUNCTION kepler_internal.refuse_numbers(text[], bigint[], text, bigint) IS 'Internal: fails where a row of an archive has a number that would use up a sequence';
+COMMENT ON FUNCTION kepler_internal.refuse_numbers(text[], bigint[], text, bigint, bigint) IS 'Internal: fails where a row of an archive has a number that would use up a sequence';
 COMMENT ON FUNCTION kepler_internal.numbered_columns(regclass) IS 'Internal: the columns of a table that a sequence numbers, and how far an import may take it';
 COMMENT ON FUNCTION kepler_internal.try_definition(text, jsonb, jsonb, text) IS 'Internal: writes a definition of an archive; errors tell the line';
 COMMENT ON FUNCTION kepler_internal.require_empty_workspace(text) IS 'Internal: fails if a workspace holds anything that an import could meet';

@@ -42,7 +42,7 @@ BEGIN
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
             -- Shards of these, and what has no rows.
-            AND NOT (is_distributed AND (c.relname = 'parts' OR c.relname ~ '_[0-9]+$'))
+            AND NOT (is_distributed AND (c.relname IN ('parts', 'two_phase') OR c.relname ~ '_[0-9]+$'))
         UNION ALL
         SELECT 'entry table', 'entries:' || e.id, c.oid, NULL
         FROM kepler.entry_tables AS e

@@ -156,7 +156,7 @@ BEGIN
         BEGIN
             PERFORM kepler_internal.refuse_members(part.lines, part.numbers, ARRAY(
                 SELECT a.name FROM kepler_internal.archived_columns(part.relation, part.tenant_column) AS a));
-            PERFORM kepler_internal.refuse_numbers(part.lines, part.numbers, n.column_name, n.highest)
+            PERFORM kepler_internal.refuse_numbers(part.lines, part.numbers, n.column_name, n.highest, n.most)
             FROM kepler_internal.numbered_columns(part.relation) AS n WHERE part.tenant_column IS NOT NULL;
             EXECUTE part.statement
             USING ARRAY(SELECT kepler_internal.archived_row(l.line) FROM unnest(part.lines) WITH ORDINALITY AS l (line, at) ORDER BY l.at),
@@ -273,8 +273,8 @@ BEGIN
 END
 $$;
 
--- Fails where a row has a number above a limit.
-CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint) RETURNS void
+-- Fails where a row has a number above a limit. What is above the most that the sequence gives another node of a cluster gave.
+CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint, most bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -284,8 +284,8 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT min(l.number) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS l (line, number)
         CROSS JOIN LATERAL pg_catalog.json_to_record(kepler_internal.archived_row(l.line)) AS p (%I pg_catalog.int8)
-        WHERE p.%1$I OPERATOR(pg_catalog.>) $3', column_name)
-    INTO bad USING lines, numbers, highest;
+        WHERE p.%1$I OPERATOR(pg_catalog.>) $3 AND p.%1$I OPERATOR(pg_catalog.<=) $4', column_name)
+    INTO bad USING lines, numbers, highest, most;
     IF bad IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('line %s of the archive cannot be imported', bad),
@@ -411,9 +411,9 @@ BEGIN
             AND (in_part IS NULL OR coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part)
         ORDER BY r.position
     LOOP
-        EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,
-                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
-            INTO highest USING workspace_id;
+        EXECUTE format('SELECT max(%I)::bigint FROM %2$s WHERE %1$I <= $2%3$s', part.column_name, part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' AND %I = $1', part.tenant_column) END)
+            INTO highest USING workspace_id, part.most;
         -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
         IF highest > part.last THEN
             PERFORM setval(part.sequence, least(part.most,
