@@ -1,6 +1,7 @@
 //! Searches in tables whose rows lie in the parts of a cluster: in the part of a workspace, or in all of them.
 
 use super::relation::Relation;
+use super::rows::kept;
 use crate::access::current;
 use crate::access::membership::{self, Standing};
 use crate::error::Error;
@@ -11,10 +12,9 @@ use crate::pg::cluster::part;
 use crate::pg::cluster::places::Lies;
 use crate::pg::query::Parameters;
 use crate::pg::role;
-use pgrx::datum::FromDatum;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use pgrx::{AnyElement, IntoDatum, PgMemoryContexts};
+use pgrx::{AnyElement, IntoDatum};
 
 /// A row, as it is given.
 pub(super) type Row =
@@ -123,12 +123,7 @@ pub(super) fn search(
             arguments.join(", ")
         );
         for row in parameters.run(client, &sql).iter::<7>() {
-            let Some(document) = row.datum(0).and_then(|document| {
-                let memory = PgMemoryContexts::For(memory);
-                let of = pg_sys::JSONBOID;
-                // SAFETY: a jsonb, copied into the memory that the caller gives.
-                unsafe { AnyElement::from_datum_in_memory_context(memory, document, false, of) }
-            }) else {
+            let Some(document) = row.datum(0).and_then(|document| kept(document, memory)) else {
                 continue;
             };
             plan = plan.max(Plan::named(row.text(3).unwrap_or_default()));

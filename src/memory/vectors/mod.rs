@@ -20,6 +20,7 @@ use super::space::{Vectors, rows_of};
 use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::quote;
+use crate::pg::cluster::part::here;
 use crate::pg::query::Parameters;
 use crate::pg::role::{self, ActAs};
 use crate::pgvector::Metric;
@@ -328,7 +329,7 @@ impl Within<'_> {
         });
         if !several {
             for near in &mut near {
-                near.key = format!("{} {}", part.relation.to_u32(), near.key);
+                near.key = format!("{} {}", here(part.relation).to_u32(), near.key);
             }
         }
         (near, plan)
