@@ -25,7 +25,7 @@ $$;
 -- Of the tables in a workspace's part: which hold rows of it.
 CREATE FUNCTION kepler_internal.held_by_workspace_of_part(workspace_id text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ BEGIN RETURN kepler_internal.held_by_workspace(workspace_id, true); END $$;
+AS $$ BEGIN RETURN kepler_internal.held_in_tables(workspace_id, true); END $$;
 
 -- Waits for whoever has inserted rows in the part that refer to the workspace.
 CREATE FUNCTION kepler_internal.wait_for_workspace_of_part(workspace_id text) RETURNS void

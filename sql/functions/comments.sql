@@ -1368,7 +1368,7 @@ COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: b
 COMMENT ON FUNCTION kepler_internal.relation_here(regclass) IS 'Internal: what has the rows of a table here: in a part of a cluster its shard';
 COMMENT ON FUNCTION kepler_internal.is_of_each_node(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
 COMMENT ON FUNCTION kepler_internal.node_keys() IS 'Internal: an id for each node of a cluster that has parts, as a workspace there may have';
-COMMENT ON FUNCTION kepler_internal.held_by_workspace(text, boolean) IS 'Internal: which tables hold rows of a workspace, in a part of a cluster or elsewhere';
+COMMENT ON FUNCTION kepler_internal.held_in_tables(text, boolean) IS 'Internal: which tables hold rows of a workspace, in a part of a cluster or elsewhere';
 COMMENT ON FUNCTION kepler_internal.held_by_workspace_of_part(text) IS 'Internal: which tables in the part of a workspace hold rows of it';
 COMMENT ON FUNCTION kepler_internal.wait_for_workspace_of_part(text) IS 'Internal: waits for those who have inserted rows of a workspace';
 COMMENT ON FUNCTION kepler_internal.delete_workspace_rows(text, integer, jsonb, boolean) IS 'Internal: deletes rows of a workspace from its tables';

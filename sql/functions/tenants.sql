@@ -169,7 +169,7 @@ $$;
 
 -- Which tables of a workspace hold rows; NULL where none does. What an archive leaves out does not count. in_part: as of
 -- delete_workspace_rows.
-CREATE FUNCTION kepler_internal.held_by_workspace(workspace_id text, in_part boolean) RETURNS text
+CREATE FUNCTION kepler_internal.held_in_tables(workspace_id text, in_part boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -201,10 +201,17 @@ $$;
 CREATE FUNCTION kepler_internal.held_by_workspace(workspace_id text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    held text[];
 BEGIN
-    RETURN CASE WHEN NOT kepler_internal.is_distributed() THEN kepler_internal.held_by_workspace(workspace_id, NULL)
-        ELSE nullif(concat_ws(', ', kepler_internal.held_by_workspace_of_part(workspace_id),
-            kepler_internal.held_by_workspace(workspace_id, false)), '') END;
+    IF NOT kepler_internal.is_distributed() THEN
+        RETURN kepler_internal.held_in_tables(workspace_id, NULL);
+    END IF;
+    held := string_to_array(kepler_internal.held_by_workspace_of_part(workspace_id), ', ')
+        || string_to_array(kepler_internal.held_in_tables(workspace_id, false), ', ');
+    RETURN (
+        SELECT string_agg(r.relation::text, ', ' ORDER BY r.position) FROM kepler_internal.workspace_relations(workspace_id) AS r
+        WHERE r.relation::text = ANY (held));
 END
 $$;
 

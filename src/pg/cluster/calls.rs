@@ -125,7 +125,7 @@ pub(crate) const SENT: [&str; 107] = [
 
 /// Functions that do not work on distributed tables, sorted: all workspaces are read at once, or the lists that every node has
 /// are written in a way that Citus has no plan for.
-pub(super) const REFUSED: [&str; 1] = ["uninstall"];
+pub(super) const REFUSED: [&str; 2] = ["uninstall", "uninstall_report"];
 
 /// A function does not work on distributed tables.
 #[derive(Debug, thiserror::Error)]
