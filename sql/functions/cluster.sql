@@ -310,6 +310,7 @@ AS $$
 DECLARE
     name text;
     has_rows boolean;
+    by_workspace regclass[];
 BEGIN
     PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
@@ -323,12 +324,12 @@ BEGIN
         END LOOP;
         PERFORM kepler.install();
     END IF;
+    -- Before what it is read from goes.
+    SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
             EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND EXISTS (
-                SELECT FROM kepler_internal.cluster_tables() AS t WHERE t.relation = name::regclass AND t.lies = 'by workspace')
-            THEN
+            IF has_rows AND name::regclass = ANY (by_workspace) THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('a worker has rows of its own in %s', name),
                     HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
