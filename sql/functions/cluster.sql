@@ -10,7 +10,7 @@ AS 'MODULE_PATHNAME', 'kepler_ship';
 -- several statements and hands SET LOCAL on to all nodes that it reaches; and with an intermediate result, of no rows here, it
 -- begins it on each of them.
 CREATE PROCEDURE kepler_internal.tell_workspace(workspace_id text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     EXECUTE format('SET LOCAL kepler.sent_workspace_id = %L', tell_workspace.workspace_id);
@@ -21,7 +21,7 @@ $$;
 -- Has the transaction commit in two phases. Where it has written to a single node Citus sends COMMIT alone otherwise, and only warns
 -- if that fails. A deletion on this node lets Citus prepare what was written to others.
 CREATE PROCEDURE kepler_internal.commit_in_two_phases()
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');

@@ -7,7 +7,7 @@
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
 use super::names::Names;
-use super::places::{self, Key, Lies, Shards};
+use super::places::{self, Key, Lies, Place, Shards};
 use super::{carry, rewrite, tell};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
@@ -40,6 +40,8 @@ unsafe extern "C-unwind" {
 struct Part {
     key: Key,
     shards: Shards,
+    /// Known once somebody has asked, as long as the shards are these.
+    place: Option<Place>,
     made_of: MadeOf,
     /// Tables that are none of the part's.
     others: HashMap<pg_sys::Oid, MadeOf>,
@@ -176,14 +178,22 @@ pub(crate) fn stay() -> bool {
     /// Locks of shards that lie together.
     const COLOCATED_SHARDS: u16 = 8;
     let at = CURRENT.get() as usize;
-    let key = PARTS.with_borrow(|parts| Some(parts.get(at.checked_sub(1)?)?.key.clone()));
-    let Some(key) = key else { return false };
-    let Some((place, _)) = places::place_of(&key) else { return false };
+    let known = PARTS.with_borrow(|parts| {
+        let part = parts.get(at.checked_sub(1)?)?;
+        Some((part.key.clone(), part.place))
+    });
+    let Some((key, place)) = known else { return false };
+    let Some(place) = place.or_else(|| places::place_of(&key)) else { return false };
+    PARTS.with_borrow_mut(|parts| {
+        if let Some(part) = parts.get_mut(at - 1) {
+            part.place = Some(place);
+        }
+    });
     // SAFETY: a lock that Postgres gives back at the end of the transaction.
     unsafe {
         let tag = pg_sys::LOCKTAG {
             locktag_field1: pg_sys::MyDatabaseId.to_u32(),
-            locktag_field2: place as u32,
+            locktag_field2: place.number as u32,
             locktag_field3: key.colocation as u32,
             locktag_field4: COLOCATED_SHARDS,
             locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
@@ -192,7 +202,7 @@ pub(crate) fn stay() -> bool {
         pg_sys::LockAcquire(&tag, pg_sys::ShareLock as i32, false, false);
         pg_sys::AcceptInvalidationMessages();
     }
-    places::place_of(&key).is_some_and(|(_, is_here)| is_here)
+    places::is_here(place)
 }
 
 /// A statement has ended.
@@ -309,7 +319,7 @@ unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
     };
     let (shards, made_of) = places::shards_of(&key);
     PARTS.with_borrow_mut(|parts| {
-        let part = Part { key, shards, made_of, others: HashMap::new() };
+        let part = Part { key, shards, place: None, made_of, others: HashMap::new() };
         match parts.iter().position(|known| known.key == part.key) {
             Some(at) => {
                 parts[at] = part;
@@ -379,6 +389,7 @@ unsafe extern "C-unwind" fn find_shard(part: u32, table: pg_sys::Oid) -> pg_sys:
     PARTS.with_borrow_mut(|parts| {
         let Some(part) = parts.get_mut(at) else { return pg_sys::InvalidOid };
         part.shards = shards;
+        part.place = None;
         part.made_of = made_of;
         match part.shards.by_table.get(&table) {
             Some(shard) => *shard,
