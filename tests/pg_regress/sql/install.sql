@@ -132,7 +132,7 @@ WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace
     AND NOT 'kepler.plan_for_large_tables=on' = ANY (coalesce(p.proconfig, '{}'))
     -- What sets a cluster up reads catalogs, and copies whole tables.
     AND p.proname NOT IN ('cluster_tables', 'distribute', 'distribute_table', 'distribution_problems', 'lies_now',
-        'complete_node', 'complete_nodes', 'maintenance_due_in_parts', 'node_keys', 'part_keys', 'prepare_node', 'require_node', 'set_up_node', 'undistribute');
+        'complete_node', 'complete_nodes', 'maintenance_due_in_parts', 'node_keys', 'part_keys', 'prepare_node', 'require_node', 'set_up_node', 'turn_views', 'undistribute');
 
 -- In PL/pgSQL their variables win over columns, which may be anybody's: a user may add one of any name to Kepler's tables.
 SELECT p.oid::regprocedure AS function FROM pg_proc AS p
