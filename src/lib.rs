@@ -90,6 +90,7 @@ pub extern "C-unwind" fn _PG_init() {
     settings::register();
     pg::cluster::register();
     cluster::register();
+    memory::last::register();
     install::register();
     pg::large::register();
     pg::planner::register();

@@ -39,6 +39,22 @@ pub(crate) fn register(check: Check) {
     let _ = BEFORE.set(check);
 }
 
+/// Searches, which tell afterwards how they went. Their answers come with that, in a column behind their own.
+const SEARCHES: [&CStr; 2] = [c"search_memories", c"search_messages"];
+
+static AFTER_SEARCH: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Says who is told how a search went that was sent; once, when the library is loaded.
+pub(crate) fn on_search(note: fn(&str)) {
+    let _ = AFTER_SEARCH.set(note);
+}
+
+fn is_search(function: pg_sys::Oid) -> bool {
+    // SAFETY: a function that exists has a name.
+    let name = unsafe { CStr::from_ptr(pg_sys::get_func_name(function)) };
+    SEARCHES.contains(&name)
+}
+
 /// Settings of the session that go along.
 pub(crate) const SETTINGS: [&CStr; 12] = [
     c"kepler.actor",
@@ -177,6 +193,10 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let result = (*expression).funcresulttype;
         let is_row = pg_sys::type_is_rowtype(result);
         let of = to.filter(|_| workspace.is_some());
+        let is_search = of.is_some() && is_search(function);
+        if let (true, Some(note)) = (is_search, AFTER_SEARCH.get()) {
+            note("");
+        }
         let statement = statement((function, types, of), is_row);
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
@@ -195,7 +215,11 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
                 pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
                 for row in rows {
-                    pg_sys::tuplestore_puttuple((*info).setResult, *row);
+                    if is_search {
+                        give_found(info, columns, *row);
+                    } else {
+                        pg_sys::tuplestore_puttuple((*info).setResult, *row);
+                    }
                 }
                 return pg_sys::Datum::null();
             }
@@ -223,6 +247,31 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             pg_sys::MemoryContextSwitchTo(before);
             given
         }))
+    }
+}
+
+/// Gives a row of a search without its last column, which tells how the search went. There is a row also where nothing was found.
+///
+/// # Safety
+/// What a call gives to, and a row with these columns.
+unsafe fn give_found(
+    to: *mut pg_sys::ReturnSetInfo,
+    columns: pg_sys::TupleDesc,
+    row: pg_sys::HeapTuple,
+) {
+    // SAFETY: as the caller says; the last column is a text.
+    unsafe {
+        let count = (*columns).natts as usize;
+        let mut values = vec![pg_sys::Datum::null(); count];
+        let mut nulls = vec![true; count];
+        pg_sys::heap_deform_tuple(row, columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+        if let (Some(note), false) = (AFTER_SEARCH.get(), nulls[count - 1]) {
+            note(crate::pg::varlena::text(values[count - 1]));
+        }
+        if !nulls[0] {
+            let (store, of) = ((*to).setResult, (*to).setDesc);
+            pg_sys::tuplestore_putvalues(store, of, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
     }
 }
 
@@ -295,13 +344,19 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
                 Names::Workspace => "enter_part",
                 Names::Part => "look_into_part",
             };
+            let (given, join, on) = if is_search(*function) {
+                let last = "pg_catalog.to_json(kepler.last_search())::pg_catalog.text";
+                (format!("{given}, {last}"), "LEFT JOIN LATERAL", " ON true")
+            } else {
+                (given.to_owned(), "CROSS JOIN LATERAL", "")
+            };
             format!(
                 "SELECT {given}
                  FROM (SELECT kepler_internal.{enter}(${workspace}, ${settings}) AS workspace_id
                        FROM (SELECT pg_catalog.count(*)
                              FROM (SELECT FROM kepler.parts AS p WHERE p.workspace_id = ${workspace} LIMIT 0) AS p) AS n
                        OFFSET 0) AS e
-                 CROSS JOIN LATERAL {call} AS {alias}"
+                 {join} {call} AS {alias}{on}"
             )
         }
     };
