@@ -323,10 +323,10 @@ SELECT workspace_id, entity_type, ready, waiting, leased, failed FROM kepler.sta
 SELECT workspace_id, worker, leases, attempts, failed_attempts, average_duration > interval '0' AS took FROM kepler.stat_workers ORDER BY 1, 2;
 SELECT workspace_id, consumer, waiting FROM kepler.stat_feed ORDER BY 1, 2;
 SELECT count(*) FROM kepler.stat_sync_runs;
-SELECT sync_run_id AS run FROM kepler.begin_sync('acme', 'order', source => 'crm', workspace_id => 'acme') \gset
+SELECT sync_run_id AS run FROM kepler.begin_sync('c', 'order', source => 'crm', workspace_id => 'acme') \gset
 SELECT workspace_id, entity_type, phase, done, total FROM kepler.sync_progress;
 SELECT workspace_id, entity_type, mode, status, phase FROM kepler.stat_sync_runs;
-SELECT count(*) FROM kepler.abort_sync(:'run', workspace_id => 'acme');
+SELECT kepler.abort_sync(:'run', 'enough', workspace_id => 'acme') IS NOT NULL AS aborted;
 
 \echo == Retention
 INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('globex', 'talk', 'u');
