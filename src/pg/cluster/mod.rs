@@ -9,12 +9,14 @@
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
+//! - `moved`: what is to be done where a part comes from another node.
 //! - `nodes`: what each node does for itself.
 //!
 //! Where Citus is not loaded nothing of this does anything.
 
 mod calls;
 mod carry;
+pub(crate) mod moved;
 pub(crate) mod nodes;
 pub(crate) mod part;
 pub(crate) mod places;

@@ -170,9 +170,7 @@ unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
 pub(crate) fn stay() -> bool {
     /// Locks of shards that lie together.
     const COLOCATED_SHARDS: u16 = 8;
-    let at = CURRENT.get() as usize;
-    let key = PARTS.with_borrow(|parts| Some(parts.get(at.checked_sub(1)?)?.key.clone()));
-    let Some(key) = key else { return false };
+    let Some(key) = key() else { return false };
     let Some((place, _)) = places::place_of(&key) else { return false };
     // SAFETY: a lock that Postgres gives back at the end of the transaction.
     unsafe {
@@ -420,6 +418,22 @@ pub(crate) fn whole(relation: pg_sys::Oid) -> pg_sys::Oid {
     in_part
         .or_else(|| everywhere(|shards| shards.by_shard.get(&relation).copied()))
         .unwrap_or(relation)
+}
+
+/// Whether a relation is a shard of a table of Kepler's, as Citus knows it.
+pub(super) fn is_shard(relation: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups; the guard of `learn` catches what they raise.
+    unsafe {
+        looks_like_shard(relation)
+            && (everywhere(|shards| shards.by_shard.contains_key(&relation))
+                || learn(relation) != 0)
+    }
+}
+
+/// What the part that the session works in is known by; none where it works in none.
+pub(super) fn key() -> Option<Key> {
+    let at = (CURRENT.get() as usize).checked_sub(1)?;
+    PARTS.with_borrow(|parts| parts.get(at).map(|part| part.key.clone()))
 }
 
 /// Whether Kepler's tables are distributed.

@@ -10,6 +10,7 @@ use pgrx::pg_sys;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::CString;
+use xxhash_rust::xxh3::xxh3_64;
 
 thread_local! {
     /// Whether Citus' catalog is being read: meanwhile every table is where it is.
@@ -39,6 +40,13 @@ thread_local! {
         c"SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_dist_shard AS b
                   WHERE b.logicalrelid = s.logicalrelid AND b.shardminvalue::integer < s.shardminvalue::integer),
                  p.groupid = (SELECT pg_catalog.min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l)
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
+          WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
+        &[pg_sys::TEXTOID],
+    ) };
+    static STAY: Statement = const { Statement::new(
+        c"SELECT p.placementid, p.xmin::text::pg_catalog.int8
           FROM pg_catalog.pg_dist_shard AS s
           JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
@@ -174,6 +182,21 @@ pub(super) fn place_of(key: &Key) -> Option<(i64, bool)> {
         let rows = PLACE.with(|plan| plan.run_latest(client, &[Some(lowest.datum())]));
         let row = rows.iter::<2>().next()?;
         Some((row.bigint(0)?, row.boolean(1)?))
+    })
+}
+
+/// Which stay of a part on this node it is. A part that has moved, also away and back, has another row in this node's catalog of
+/// Citus, written by another transaction.
+pub(super) fn stay_of(key: &Key) -> Option<u64> {
+    let _looking = Looking::begin();
+    let lowest = crate::pg::varlena::Text::new(&key.lowest);
+    Spi::connect_mut(|client| {
+        let rows = STAY.with(|plan| plan.run_latest(client, &[Some(lowest.datum())]));
+        let row = rows.iter::<2>().next()?;
+        let mut bytes = [0_u8; 16];
+        bytes[..8].copy_from_slice(&row.bigint(0)?.to_be_bytes());
+        bytes[8..].copy_from_slice(&row.bigint(1)?.to_be_bytes());
+        Some(xxh3_64(&bytes))
     })
 }
 

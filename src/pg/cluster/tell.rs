@@ -30,18 +30,15 @@ pub(crate) fn is_chosen() -> bool {
 
 /// Tells the nodes that the transaction reaches from here on the workspace. Citus begins a transaction on all of them.
 pub(crate) fn tell(workspace_id: &str) -> Result<(), Error> {
-    let is_told = TOLD.with_borrow(|told| told.last().is_some_and(|(_, last)| last == workspace_id));
+    let is_told =
+        TOLD.with_borrow(|told| told.last().is_some_and(|(_, last)| last == workspace_id));
     if is_told {
         return Ok(());
     }
     part::watch();
     let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
     Spi::connect_mut(|client| {
-        client.update(
-            "CALL kepler_internal.tell_workspace($1)",
-            None,
-            &[workspace_id.into()],
-        )?;
+        client.update("CALL kepler_internal.tell_workspace($1)", None, &[workspace_id.into()])?;
         Ok::<(), Error>(())
     })?;
     TOLD.with_borrow_mut(|told| told.push((part::depth(), workspace_id.to_owned())));
