@@ -99,6 +99,7 @@ pub extern "C-unwind" fn _PG_init() {
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
 extension_sql_file!("../sql/functions/cluster.sql", name = "cluster");
+extension_sql_file!("../sql/functions/cluster_nodes.sql", name = "cluster_nodes");
 extension_sql_file!("../sql/functions/workspaces.sql", name = "workspaces");
 extension_sql_file!(
     "../sql/functions/records.sql",

@@ -185,6 +185,9 @@ BEGIN
     ELSIF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, HINT = problem.hint;
     END IF;
+    IF kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.set_up_new_nodes();
+    END IF;
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
@@ -236,6 +239,8 @@ BEGIN
         ELSE
             EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING key.relation;
         END IF;
+        -- Its rows lie in shards now. Those that are still in the table itself nobody would read.
+        EXECUTE 'SELECT truncate_local_data_after_distributing_table($1)' USING key.relation;
     END LOOP;
     FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', key.relation);
@@ -293,25 +298,17 @@ AS $$
 DECLARE
     name text;
     has_rows boolean;
+    by_workspace regclass[];
 BEGIN
     PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
-    IF to_regclass('kepler.schema_versions') IS NULL THEN
-        -- Views that came along when the coordinator made its own.
-        FOR name IN
-            SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v'
-        LOOP
-            EXECUTE format('DROP VIEW %s CASCADE', name);
-        END LOOP;
-        PERFORM kepler.install();
-    END IF;
+    PERFORM kepler_internal.install_on_node();
+    by_workspace := ARRAY(SELECT t.relation FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace');
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
             EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND EXISTS (
-                SELECT FROM kepler_internal.cluster_tables() AS t WHERE t.relation = name::regclass AND t.lies = 'by workspace')
-            THEN
+            IF has_rows AND name::regclass = ANY (by_workspace) THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('a worker has rows of its own in %s', name),
                     HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
@@ -510,6 +507,7 @@ BEGIN
         citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
         master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
     DROP TABLE kepler.parts;
+    PERFORM kepler_internal.begin_feed_anew();
     PERFORM set_config('session_replication_role', 'origin', true);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END

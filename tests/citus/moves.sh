@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Promise: a consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
 # anew, and misses nothing silently; so is one whose tables were distributed since, or are no longer. A worker that is added is
-# set up by distribute(), and parts that move there work as everywhere.
+# set up by distribute(), with the levels that roles have, and parts that move there work as everywhere.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 # shellcheck source=tools/citus.sh
@@ -70,13 +70,15 @@ for mode in block_writes force_logical; do
 done
 expect 11 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
 
-# A worker goes, and another comes.
+# A worker goes, and another comes. Roles have their levels there too.
+ask -c 'DROP ROLE IF EXISTS moves_reader' -c 'DROP ROLE IF EXISTS moves_writer' -c 'CREATE ROLE moves_reader LOGIN' -c 'CREATE ROLE moves_writer LOGIN'
+ask -o /dev/null -c "SELECT kepler.grant_access('moves_reader', 'reader')" -c "SELECT kepler.grant_access('moves_writer', 'writer', 'w')"
 gone=${CITUS_WORKERS[1]}
 socket=$(server_socket_dir "$gone")
 ask -o /dev/null -c "SELECT citus_drain_node('$socket', 5432, shard_transfer_mode => 'block_writes')" -c "SELECT citus_remove_node('$socket', 5432)"
 on_node "$gone" -d postgres -c "DROP DATABASE $database WITH (FORCE)" -c "CREATE DATABASE $database TEMPLATE template0"
 on_node "$gone" -d "$database" -c 'CREATE EXTENSION citus'
-ask -o /dev/null -c "SELECT citus_add_node('$socket', 5432)" -c 'SELECT kepler.distribute()'
+ask -o /dev/null -c "SELECT citus_add_node('$socket', 5432)" -c 'SELECT kepler.distribute()' -c 'SELECT replicate_reference_tables()'
 for mode in block_writes force_logical; do
   move w "$mode"
   last=$(cursor)
@@ -84,6 +86,9 @@ for mode in block_writes force_logical; do
   expect 1 "$(changes "'$last'")"
   expect 1 "SELECT count(*) FROM kepler.upsert_records('contact', '[{\"external_id\": \"$mode seven\", \"data\": {}}]', workspace_id => 'w')"
   expect 2 "$(changes "'$last'")"
+  expect "SET updated" "SET ROLE moves_writer; SELECT outcome FROM kepler.upsert_record('contact', '$mode seven', '{\"by\": \"$mode\"}', workspace_id => 'w')"
+  expect "SET 1" "SET ROLE moves_reader; SELECT count(*) FROM kepler.changes_since('$last', 1, workspace_id => 'w')"
+  expect 'SET ERROR:  42501' "SET ROLE moves_reader; SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
 done
 expect 15 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
 
