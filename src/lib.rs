@@ -89,6 +89,7 @@ pub extern "C-unwind" fn _PG_init() {
     pg::hidden::register();
     settings::register();
     pg::cluster::register();
+    cluster::register();
     install::register();
     pg::large::register();
     pg::planner::register();

@@ -18,6 +18,17 @@ BEGIN
 END
 $$;
 
+-- Has the transaction commit in two phases. Where it has written to a single node Citus sends COMMIT alone otherwise, and only warns
+-- if that fails. A deletion on this node lets Citus prepare what was written to others.
+CREATE PROCEDURE kepler_internal.commit_in_two_phases()
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+    DELETE FROM kepler.two_phase;
+END
+$$;
+
 -- How the tables lie in a cluster: by workspace, on every node with all rows, or on each node for itself. The rest stays where
 -- it is: what is on the coordinator alone.
 CREATE FUNCTION kepler_internal.cluster_tables(OUT relation regclass, OUT lies text)
@@ -36,7 +47,7 @@ AS $$
     END
     FROM pg_class AS c
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname <> 'parts'
+        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname NOT IN ('parts', 'two_phase')
             OR c.relnamespace = to_regnamespace('kepler_data') AND c.relname::text IN (
                 SELECT t.name FROM kepler.embedding_spaces AS s
                 CROSS JOIN LATERAL unnest(ARRAY[s.memory_table_name, s.message_table_name]) AS t (name)))
@@ -230,6 +241,12 @@ BEGIN
         GRANT SELECT, DELETE ON kepler.parts TO PUBLIC;
         EXECUTE 'SELECT create_distributed_table(''kepler.parts'', ''workspace_id'', colocate_with => ''none'')';
     END IF;
+    IF to_regclass('kepler.two_phase') IS NULL THEN
+        CREATE TABLE kepler.two_phase (nothing boolean);
+        COMMENT ON TABLE kepler.two_phase IS 'Has no rows: a transaction that deletes from it is committed in two phases';
+        GRANT SELECT, DELETE ON kepler.two_phase TO PUBLIC;
+        EXECUTE 'SELECT citus_add_local_table_to_metadata(''kepler.two_phase'')';
+    END IF;
     FOR key IN
         SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
         ORDER BY t.lies DESC, t.relation::text
@@ -271,75 +288,6 @@ BEGIN
     END IF;
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
-END
-$$;
-
--- Fails where there is no cluster, and on the coordinator unless it may be that.
-CREATE FUNCTION kepler_internal.require_node(may_be_coordinator boolean) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    is_coordinator boolean;
-BEGIN
-    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
-        EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
-    END IF;
-    IF is_coordinator IS NULL OR is_coordinator AND NOT may_be_coordinator THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this is no node that kepler.distribute() sets up',
-            HINT = 'Call kepler.distribute() on the coordinator of the cluster.';
-    END IF;
-END
-$$;
-
--- On a worker, before tables come from the coordinator: it has all tables of its own, but for these.
-CREATE FUNCTION kepler_internal.prepare_node(shared text[]) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    name text;
-    has_rows boolean;
-    by_workspace regclass[];
-BEGIN
-    PERFORM kepler_internal.require_node(false);
-    -- What is done here is this node's alone.
-    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
-    PERFORM kepler_internal.install_on_node();
-    by_workspace := ARRAY(SELECT t.relation FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace');
-    FOREACH name IN ARRAY shared LOOP
-        IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
-            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND name::regclass = ANY (by_workspace) THEN
-                RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-                    MESSAGE = format('a worker has rows of its own in %s', name),
-                    HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
-            END IF;
-            EXECUTE format('DROP TABLE %s CASCADE', name);
-        END IF;
-    END LOOP;
-    -- Who works here was sent here, and sees what policies show.
-    GRANT SELECT ON kepler.feed, kepler.feed_default, kepler.feed_dropped, kepler.feed_epochs, kepler.schema_versions TO PUBLIC;
-END
-$$;
-
--- The library must be there before the first statement of a session, which may be a call that goes to another node.
-CREATE FUNCTION kepler_internal.set_up_node() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    libraries text;
-BEGIN
-    PERFORM kepler_internal.require_node(true);
-    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
-    SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
-    FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
-    WHERE d.setdatabase = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()) AND d.setrole = 0
-        AND s.setting LIKE 'session_preload_libraries=%';
-    IF libraries !~ '\mkepler\M' THEN
-        EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
-            (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ')
-             FROM unnest(array_remove(string_to_array(libraries, ','), '') || 'kepler'::text) AS l (name)));
-    END IF;
-    EXECUTE format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database());
 END
 $$;
 
@@ -444,6 +392,7 @@ DECLARE
     numbered record;
     column_names text;
     last bigint;
+    own text;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
@@ -503,10 +452,12 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name, key.definition);
     END LOOP;
     -- Triggers that would tell Citus of it do not fire here.
-    EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', ''parts''),
-        citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
-        master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
-    DROP TABLE kepler.parts;
+    FOREACH own IN ARRAY ARRAY['parts', 'two_phase'] LOOP
+        EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', $2),
+            citus_drop_all_shards($1, ''kepler'', $2, drop_shards_metadata_only => false),
+            master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
+        EXECUTE format('DROP TABLE kepler.%I', own);
+    END LOOP;
     PERFORM kepler_internal.begin_feed_anew();
     PERFORM set_config('session_replication_role', 'origin', true);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);

@@ -1360,6 +1360,7 @@ COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Keple
 COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign keys that empty a column';
 COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails where there is no cluster to set up';
 COMMENT ON FUNCTION kepler_internal.empty_references() IS 'Trigger: empties the columns that refer to a row that is deleted, where Citus has no foreign key for that';
+COMMENT ON PROCEDURE kepler_internal.commit_in_two_phases() IS 'Internal: has the transaction of a cluster commit in two phases';
 COMMENT ON PROCEDURE kepler_internal.tell_workspace(text) IS 'Internal: tells other nodes of a cluster the workspace of the transaction';
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.require_cluster_owner() IS 'Internal: fails unless the caller has the rights of the owner of Kepler''s tables';

@@ -249,7 +249,7 @@ BEGIN
         WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS a
     WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 'p', 'v') AND a.grantee = 0
         -- A cluster's anchor, which has no rows.
-        AND NOT (c.relname = 'parts' AND kepler_internal.is_distributed())
+        AND NOT (c.relname IN ('parts', 'two_phase') AND kepler_internal.is_distributed())
     GROUP BY c.oid
     UNION ALL
     SELECT 'error', 'public_rights', p.oid::regprocedure::text, 'PUBLIC may execute it.',

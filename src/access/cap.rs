@@ -84,12 +84,18 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     })
 }
 
+const WRITES: pg_sys::AclMode =
+    (pg_sys::ACL_INSERT | pg_sys::ACL_UPDATE | pg_sys::ACL_DELETE) as pg_sys::AclMode;
+
 /// What the role reads or writes on other nodes of a cluster is of the workspace that was chosen here.
 fn look_across_nodes(
     standing: &Standing,
     wanted: &Wanted<'_>,
     given: impl Fn() -> Result<Option<Given>, Error>,
 ) -> Result<(), Error> {
+    if part::is_elsewhere(wanted.relation) && wanted.rights & WRITES != 0 {
+        tell::write()?;
+    }
     let knows_it_there = match standing {
         Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
         Standing::Member(member) => member.everywhere.is_empty() && member.by_workspace.len() == 1,
@@ -104,7 +110,11 @@ fn look_across_nodes(
             Err(AccessError::ManyWorkspaces { role: role::name(wanted.user) }.into())
         };
     }
-    if part::is_elsewhere(wanted.relation) { tell::tell(&current::workspace_id()?) } else { Ok(()) }
+    if !part::is_elsewhere(wanted.relation) {
+        return Ok(());
+    }
+    tell::tell(&current::workspace_id()?)?;
+    if wanted.rights & WRITES == 0 { Ok(()) } else { tell::write() }
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

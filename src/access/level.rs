@@ -229,6 +229,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("check_caller_token", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
+    ("commit_in_two_phases", ANY),
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),

@@ -4,11 +4,11 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
-use crate::pg::cluster::part;
+use crate::pg::cluster::{carry, part};
 use crate::pg::local_settings::{set_as_superuser, set_for_transaction};
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
-use crate::workspace::WorkspaceError;
+use crate::workspace::{WorkspaceError, require_own};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use std::ffi::CString;
@@ -41,6 +41,11 @@ impl Report for Moved {
     fn hint(&self) -> Option<String> {
         Some("Try the transaction again.".to_owned())
     }
+}
+
+/// A call is sent for the session's workspace, or by the owner of Kepler's tables: as each function asks where it runs.
+pub(crate) fn register() {
+    carry::register(require_own);
 }
 
 /// Internal: has the session work in a workspace of its part for the rest of the transaction, if its role may, under

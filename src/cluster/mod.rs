@@ -4,3 +4,5 @@
 
 mod empty;
 mod enter;
+
+pub(crate) use enter::register;

@@ -5,6 +5,7 @@
 use super::policy::{self, TurnsBy};
 use crate::error::Error;
 use crate::pg::array::{self, Array};
+use crate::pg::cluster::part;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
@@ -186,9 +187,10 @@ impl Queue {
         DEQUEUE.with(|plan| plan.run(client, &[Some(self.workspace_id.datum()), Some(id.datum())]));
     }
 
-    /// Tells who listens that there is work, where the policy wants it: once a call.
+    /// Tells who listens that there is work, where the policy wants it: once a call. Nobody listens on the node of a part, and a
+    /// transaction that has told somebody cannot be prepared.
     pub(crate) fn notify(&self, client: &mut SpiClient<'_>) {
-        if self.policy.notify {
+        if self.policy.notify && part::current() == 0 {
             let parameters = [Some(self.workspace_id.datum()), Some(self.entity_type.datum())];
             NOTIFY.with(|plan| plan.run(client, &parameters));
         }

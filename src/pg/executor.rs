@@ -4,6 +4,7 @@
 //! frames, and goes to where it was going. pgrx's wrappers, which catch errors and raise others in their
 //! place, are not used for the same reason.
 
+use super::cluster::names::of_tables;
 use super::cluster::{self, part};
 use super::{foreign_keys, role};
 use pgrx::pg_sys;
@@ -113,9 +114,11 @@ unsafe extern "C-unwind" fn refused(query: *mut c_void) {
             let schema = text(get_namespace_name(get_rel_namespace(relation)));
             let name = text(get_rel_name(relation));
             let role = text(GetUserNameFromId(GetUserId(), true));
-            let refused = Refused { role, schema, relation: name, rights: role::rights(needed) };
+            let name = of_tables(name);
+            let refused = Refused { role, schema, relation: &name, rights: role::rights(needed) };
             let given = hint(&refused);
             drop(refused);
+            drop(name);
             if let Some(given) = given {
                 let given = given.into_raw();
                 let copy = pstrdup(given);

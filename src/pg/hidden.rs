@@ -5,9 +5,11 @@
 //! one as well: a row that breaks a constraint, a batch that cannot be read. So each error is looked at on its way out.
 
 use crate::error;
+use crate::pg::cluster::names::of_tables;
 use crate::secrets::document::{holds_secret, redacted_plain, redacted_text};
 use crate::settings::{OnSecret, on_secret};
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -68,7 +70,11 @@ unsafe extern "C-unwind" fn before_report(error: *mut pg_sys::ErrorData) {
         // Without memory it is no time for looking.
         let is_error = error.elevel == PgLogLevel::ERROR as i32
             && error.sqlerrcode != PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as i32;
-        if !is_error || on_secret() == OnSecret::Allow {
+        if !is_error {
+            return;
+        }
+        let _ = catch_unwind(AssertUnwindSafe(|| name_tables(error)));
+        if on_secret() == OnSecret::Allow {
             return;
         }
         let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -94,6 +100,32 @@ unsafe extern "C-unwind" fn before_report(error: *mut pg_sys::ErrorData) {
                 }
             }
         }));
+    }
+}
+
+/// Names tables where an error that goes to another node of a cluster names shards.
+///
+/// # Safety
+/// An error that is about to be told.
+unsafe fn name_tables(error: &mut pg_sys::ErrorData) {
+    let context = error.assoc_context;
+    let texts = [
+        &mut error.message,
+        &mut error.detail,
+        &mut error.hint,
+        &mut error.table_name,
+        &mut error.constraint_name,
+    ];
+    for text in texts.into_iter().filter(|text| !text.is_null()) {
+        // SAFETY: texts of an error are C strings, and lie in its context.
+        unsafe {
+            let Ok(told) = CStr::from_ptr(*text).to_str() else { continue };
+            if let Cow::Owned(named) = of_tables(told)
+                && let Ok(named) = CString::new(named)
+            {
+                *text = pg_sys::MemoryContextStrdup(context, named.as_ptr());
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Trying a write that the database may refuse, without losing what came before.
 
+use crate::pg::cluster::names::{constraint_of_table, of_tables};
 use crate::pg::time_limit;
 use crate::pg::whole::{self, whole};
 use pgrx::pg_sys;
@@ -199,10 +200,10 @@ fn refusal(report: &ErrorReportWithLevel, judge: IsRefusal) -> Option<Refusal> {
     let code = SqlState(left.sqlstate.unwrap_or(report.sql_error_code() as i32));
     judge(&code.to_string(), report.function_name().unwrap_or_default()).then(|| Refusal {
         code,
-        message: report.message().to_owned(),
-        constraint: left.constraint,
-        detail: report.detail().map(str::to_owned),
-        hint: report.hint().map(str::to_owned),
+        message: of_tables(report.message()).into_owned(),
+        constraint: left.constraint.map(|name| constraint_of_table(&name)),
+        detail: report.detail().map(|text| of_tables(text).into_owned()),
+        hint: report.hint().map(|text| of_tables(text).into_owned()),
     })
 }
 

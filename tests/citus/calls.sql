@@ -153,7 +153,7 @@ ALTER TABLE kepler.records ADD CONSTRAINT no_seven CHECK (data ->> 'n' <> '777')
 SELECT outcome, error_code, error FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 777}}]', workspace_id => 'acme');
 ALTER TABLE kepler.records DROP CONSTRAINT no_seven;
 
-\echo == Errors of direct SQL, whose names may be those of parts
+\echo == Errors of direct SQL, which name tables and not parts
 INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'u', 'again@example.com');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'of nobody', 'nobody');

@@ -1,14 +1,14 @@
 //! Carries a call to the node of its workspace, where the planner has put `ship` in its place.
 //!
-//! Citus takes a call for a read, which needs no transaction there, and nothing in two phases where there are several. So a
-//! deletion goes before the first call of a transaction for a workspace that may write: of nothing.
+//! Citus takes a call for a read, which needs no transaction there. So a deletion goes before the first call of a transaction for a
+//! workspace that may write: of nothing.
 
 // The function that Postgres finds by name is public for it alone.
 #![allow(unreachable_pub)]
 
 use super::calls::{is_sent, workspace_argument};
-use super::part;
 use super::places::Lies;
+use super::{alone, part, tell};
 use crate::error::{Error, Report};
 use crate::ident::quote;
 use crate::pg::local_settings::own_value;
@@ -22,13 +22,24 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_int};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 unsafe extern "C-unwind" {
     fn datumCopy(value: pg_sys::Datum, by_value: bool, length: c_int) -> pg_sys::Datum;
 }
 
+/// Fails unless a call may be sent for a workspace.
+type Check = fn(&str) -> Result<(), Error>;
+
+static BEFORE: OnceLock<Check> = OnceLock::new();
+
+/// Says what is asked before a call is sent; once, when the library is loaded.
+pub(crate) fn register(check: Check) {
+    let _ = BEFORE.set(check);
+}
+
 /// Settings of the session that go along.
-const SETTINGS: [&CStr; 11] = [
+const SETTINGS: [&CStr; 12] = [
     c"kepler.actor",
     c"kepler.request_id",
     c"kepler.on_secret",
@@ -40,6 +51,7 @@ const SETTINGS: [&CStr; 11] = [
     c"hnsw.ef_search",
     c"ivfflat.probes",
     c"extra_float_digits",
+    c"lock_timeout",
 ];
 
 /// Somebody has called `ship` by hand.
@@ -166,8 +178,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let statement = statement((function, types, of), is_row);
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
+            BEFORE.get().map_or(Ok(()), |check| check(workspace))?;
             values.push(settings().into_datum());
-            note(workspace, function);
+            join(workspace, function, expression)?;
         }
         let outside = pg_sys::CurrentMemoryContext;
         Ok(Spi::connect_mut(|client| {
@@ -236,7 +249,9 @@ fn may_execute(function: pg_sys::Oid) {
 /// Settings of the session that somebody has set, each before its value.
 fn settings() -> Vec<String> {
     let set = |name: &&CStr| Some([name.to_str().ok()?.to_owned(), own_value(name)?]);
-    SETTINGS.iter().filter_map(set).flatten().collect()
+    let read_only = ["transaction_read_only".to_owned(), "on".to_owned()];
+    let read_only = transaction::is_read_only().then_some(read_only);
+    SETTINGS.iter().filter_map(set).chain(read_only).flatten().collect()
 }
 
 /// The statement that carries a call.
@@ -284,16 +299,27 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
     made
 }
 
-/// Notes where the transaction sends a call that may write, and lets a write go before it: Citus begins a transaction there, and
-/// commits it with all others.
-fn note(workspace: &str, function: pg_sys::Oid) {
+/// Has what a call may write be committed with the rest of its transaction. A call that is all of its transaction needs nothing:
+/// its node commits it before it answers.
+///
+/// # Safety
+/// The expression of a call that runs.
+unsafe fn join(
+    workspace: &str,
+    function: pg_sys::Oid,
+    expression: *const pg_sys::FuncExpr,
+) -> Result<(), Error> {
     part::watch();
-    // SAFETY: a look-up of a function that exists.
-    let is_volatile =
-        unsafe { pg_sys::func_volatile(function) as u8 == pg_sys::PROVOLATILE_VOLATILE };
-    if !is_volatile || transaction::is_read_only() {
-        return;
+    // SAFETY: a look-up of a function that exists; and as the caller says.
+    let needs_nothing = unsafe {
+        pg_sys::func_volatile(function) as u8 != pg_sys::PROVOLATILE_VOLATILE
+            || transaction::is_read_only()
+            || SENT_TO.with_borrow(Vec::is_empty) && alone::is_all(expression)
+    };
+    if needs_nothing {
+        return Ok(());
     }
+    tell::commit_in_two_phases()?;
     let is_new = SENT_TO.with_borrow_mut(|sent| {
         let is_new = !sent.iter().any(|to| to == workspace);
         if is_new {
@@ -307,4 +333,5 @@ fn note(workspace: &str, function: pg_sys::Oid) {
             WRITE.with(|plan| plan.run(client, &[Some(id.datum())]));
         });
     }
+    Ok(())
 }

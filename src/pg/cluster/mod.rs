@@ -10,13 +10,16 @@
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
 //! - `moved`: what is to be done where a part comes from another node.
+//! - `names`: errors name tables, and not their shards.
 //! - `nodes`: what each node does for itself.
 //!
 //! Where Citus is not loaded nothing of this does anything.
 
+mod alone;
 mod calls;
-mod carry;
+pub(crate) mod carry;
 pub(crate) mod moved;
+pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod part;
 pub(crate) mod places;

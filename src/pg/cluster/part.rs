@@ -6,10 +6,12 @@
 
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
+use super::names::Names;
 use super::places::{self, Key, Lies, Shards};
 use super::{carry, rewrite, tell};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -47,6 +49,8 @@ thread_local! {
     static PARTS: RefCell<Vec<Part>> = const { RefCell::new(Vec::new()) };
     /// Its number; 0 is none.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// The last one that it worked in.
+    static LAST: Cell<u32> = const { Cell::new(0) };
     /// The statement that began it, and how deep in the transaction.
     static BEGUN_BY: Cell<*mut pg_sys::QueryDesc> = const { Cell::new(ptr::null_mut()) };
     static DEPTH: Cell<i32> = const { Cell::new(0) };
@@ -99,6 +103,7 @@ unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
     if part != 0 {
         rewrite::part_begins(part);
         CURRENT.set(part);
+        LAST.set(part);
         BEGUN_BY.set(begun_by);
         DEPTH.set(depth());
     }
@@ -434,6 +439,16 @@ pub(super) fn is_shard(relation: pg_sys::Oid) -> bool {
 pub(super) fn key() -> Option<Key> {
     let at = (CURRENT.get() as usize).checked_sub(1)?;
     PARTS.with_borrow(|parts| parts.get(at).map(|part| part.key.clone()))
+}
+
+/// Looks at the names of shards that the session has worked in; at none where they are being learnt.
+pub(super) fn known_names<'t>(look: impl Fn(&Names) -> Cow<'t, str>) -> Cow<'t, str> {
+    let told = PARTS.try_with(|parts| {
+        let parts = parts.try_borrow().ok()?;
+        let part = parts.get((LAST.get() as usize).checked_sub(1)?)?;
+        Some(look(&part.shards.names))
+    });
+    told.ok().flatten().unwrap_or_else(|| look(&Names::default()))
 }
 
 /// Whether Kepler's tables are distributed.

@@ -3,6 +3,7 @@
 //! What is found is kept until anything about one of the tables changes: Citus tells of a change of its own catalog as of
 //! a change of the table.
 
+use super::names::Names;
 use crate::pg::plan::Statement;
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::pg::whole::Spi;
@@ -91,6 +92,7 @@ pub(super) struct Key {
 pub(super) struct Shards {
     pub(super) by_table: HashMap<pg_sys::Oid, pg_sys::Oid>,
     pub(super) by_shard: HashMap<pg_sys::Oid, pg_sys::Oid>,
+    pub(super) names: Names,
 }
 
 impl Shards {
@@ -98,6 +100,9 @@ impl Shards {
         if let Some(shard) = named_after(table, shard_id) {
             self.by_table.insert(table, shard);
             self.by_shard.insert(shard, table);
+            if let Some((_, name)) = relation::names(shard) {
+                self.names.add(name, shard_id);
+            }
         }
     }
 

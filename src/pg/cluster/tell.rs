@@ -7,13 +7,16 @@
 use super::part;
 use crate::error::Error;
 use crate::pg::local_settings::{LocalSettings, look_at};
+use crate::pg::transaction;
 use crate::pg::whole::Spi;
 use crate::settings::{self, WORKSPACE_ID};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 thread_local! {
     /// The workspaces that the transaction has told, and how deep in it.
     static TOLD: RefCell<Vec<(i32, String)>> = const { RefCell::new(Vec::new()) };
+    /// Whether the transaction commits in two phases.
+    static IN_TWO_PHASES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Shows the workspace that was chosen for the session, or for a statement that another node has sent; empty where none was.
@@ -45,9 +48,34 @@ pub(crate) fn tell(workspace_id: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// A statement writes to other nodes. What it writes by itself Citus sends as it is, and the node commits it before it answers.
+/// In a transaction of Citus' it is acknowledged only when the node could still lose it, unless that commits in two phases.
+pub(crate) fn write() -> Result<(), Error> {
+    let goes_alone = || !transaction::goes_on() && TOLD.with_borrow(Vec::is_empty);
+    if IN_TWO_PHASES.get() || transaction::is_read_only() || goes_alone() {
+        return Ok(());
+    }
+    commit_in_two_phases()
+}
+
+/// Has the transaction commit in two phases.
+pub(super) fn commit_in_two_phases() -> Result<(), Error> {
+    if IN_TWO_PHASES.get() {
+        return Ok(());
+    }
+    part::watch();
+    Spi::connect_mut(|client| {
+        client.update("CALL kepler_internal.commit_in_two_phases()", None, &[])?;
+        Ok::<(), Error>(())
+    })?;
+    IN_TWO_PHASES.set(true);
+    Ok(())
+}
+
 /// The transaction has ended.
 pub(super) fn forget() {
     TOLD.with_borrow_mut(Vec::clear);
+    IN_TWO_PHASES.set(false);
 }
 
 /// A part of the transaction ends: Citus forgets what was told in it. What is not undone still holds on nodes that were reached.
