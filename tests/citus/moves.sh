@@ -24,6 +24,7 @@ expect() {
 }
 # move WORKSPACE [MODE]: to the other worker.
 move() {
+  ask -c 'CALL citus_cleanup_orphaned_resources()'
   ask -o /dev/null -c "
     SELECT citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, n.nodename, n.nodeport, shard_transfer_mode => '${2:-block_writes}')
     FROM citus_shards AS s JOIN pg_dist_node AS n ON n.nodename <> s.nodename AND n.groupid > 0
@@ -86,9 +87,9 @@ for mode in block_writes force_logical; do
   expect 1 "$(changes "'$last'")"
   expect 1 "SELECT count(*) FROM kepler.upsert_records('contact', '[{\"external_id\": \"$mode seven\", \"data\": {}}]', workspace_id => 'w')"
   expect 2 "$(changes "'$last'")"
-  expect "SET updated" "SET ROLE moves_writer; SELECT outcome FROM kepler.upsert_record('contact', '$mode seven', '{\"by\": \"$mode\"}', workspace_id => 'w')"
-  expect "SET 1" "SET ROLE moves_reader; SELECT count(*) FROM kepler.changes_since('$last', 1, workspace_id => 'w')"
-  expect 'SET ERROR:  42501' "SET ROLE moves_reader; SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
+  expect updated "SET ROLE moves_writer; SELECT outcome FROM kepler.upsert_record('contact', '$mode seven', '{\"by\": \"$mode\"}', workspace_id => 'w')"
+  expect 1 "SET ROLE moves_reader; SELECT count(*) FROM kepler.changes_since('$last', 1, workspace_id => 'w')"
+  expect "ERROR:  42501" "SET ROLE moves_reader; SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
 done
 expect 15 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
 

@@ -170,29 +170,6 @@ unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
     }
 }
 
-/// As Citus locks the shards of a part whose rows change, until the transaction ends: a move of the part to another node waits
-/// for it, or is waited for (`resource_lock.c`, `SetLocktagForShardDistributionMetadata`). Gives whether the part is still here.
-pub(crate) fn stay() -> bool {
-    /// Locks of shards that lie together.
-    const COLOCATED_SHARDS: u16 = 8;
-    let Some(key) = key() else { return false };
-    let Some((place, _)) = places::place_of(&key) else { return false };
-    // SAFETY: a lock that Postgres gives back at the end of the transaction.
-    unsafe {
-        let tag = pg_sys::LOCKTAG {
-            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
-            locktag_field2: place as u32,
-            locktag_field3: key.colocation as u32,
-            locktag_field4: COLOCATED_SHARDS,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
-            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-        };
-        pg_sys::LockAcquire(&tag, pg_sys::ShareLock as i32, false, false);
-        pg_sys::AcceptInvalidationMessages();
-    }
-    places::place_of(&key).is_some_and(|(_, is_here)| is_here)
-}
-
 /// A statement has ended.
 pub(in crate::pg) fn end(query: *mut pg_sys::QueryDesc) {
     if !BEGUN_BY.get().is_null() && BEGUN_BY.get() == query {

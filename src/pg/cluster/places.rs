@@ -46,6 +46,13 @@ thread_local! {
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
     ) };
+    static PARTS: Statement = const { Statement::new(
+        c"SELECT s.shardminvalue::integer, p.colocationid
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_partition AS p ON p.logicalrelid = s.logicalrelid
+          WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass ORDER BY 1",
+        &[],
+    ) };
     static STAY: Statement = const { Statement::new(
         c"SELECT p.placementid, p.xmin::text::pg_catalog.int8
           FROM pg_catalog.pg_dist_shard AS s
@@ -187,6 +194,19 @@ pub(super) fn place_of(key: &Key) -> Option<(i64, bool)> {
         let rows = PLACE.with(|plan| plan.run_latest(client, &[Some(lowest.datum())]));
         let row = rows.iter::<2>().next()?;
         Some((row.bigint(0)?, row.boolean(1)?))
+    })
+}
+
+/// Where the hashes of all parts begin, in their order, and how Citus calls what lies together.
+pub(super) fn parts() -> Option<(Vec<i32>, i32, MadeOf)> {
+    let table = relation::named_exactly(c"kepler", c"parts")?;
+    let _looking = Looking::begin();
+    let at = generation();
+    Spi::connect_mut(|client| {
+        let rows = PARTS.with(|plan| plan.run_latest(client, &[]));
+        let colocation = rows.iter::<2>().next()?.integer(1)?;
+        let begin = rows.iter::<2>().filter_map(|row| row.integer(0)).collect();
+        Some((begin, colocation, MadeOf::anywhere(vec![table], at)))
     })
 }
 
