@@ -3,6 +3,7 @@
 \echo Use "ALTER EXTENSION kepler UPDATE TO '0.2.0'" to load this file. \quit
 
 DROP PROCEDURE kepler.maintain_history();
+DROP FUNCTION kepler_internal.refuse_numbers(text[],bigint[],text,bigint);
 DROP FUNCTION kepler_internal.execution_report(text,timestamp with time zone,timestamp with time zone,text);
 DROP FUNCTION kepler_internal.abandon_overdue(text,integer,text);
 DROP FUNCTION kepler.start_execution(text,text,interval,jsonb,text);
@@ -308,6 +309,12 @@ BEGIN
         GRANT SELECT, DELETE ON kepler.parts TO PUBLIC;
         EXECUTE 'SELECT create_distributed_table(''kepler.parts'', ''workspace_id'', colocate_with => ''none'')';
     END IF;
+    IF to_regclass('kepler.two_phase') IS NULL THEN
+        CREATE TABLE kepler.two_phase (nothing boolean);
+        COMMENT ON TABLE kepler.two_phase IS 'Has no rows: a transaction that deletes from it is committed in two phases';
+        GRANT SELECT, DELETE ON kepler.two_phase TO PUBLIC;
+        EXECUTE 'SELECT citus_add_local_table_to_metadata(''kepler.two_phase'')';
+    END IF;
     FOR key IN
         SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
         ORDER BY t.lies DESC, t.relation::text
@@ -345,6 +352,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
+    PERFORM kepler_internal.complete_nodes();
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
 END
@@ -431,96 +439,27 @@ CREATE OR REPLACE FUNCTION kepler.erase_user(user_id text, workspace_id text DEF
  RETURNS SETOF record
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    part record;
-    -- The history is the owner's to redact.
-    redacts constant boolean := pg_has_role(
-        (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces')), 'USAGE');
-    before bigint;
+    redacted bigint := 0;
 BEGIN
     PERFORM kepler_internal.require_tables();
-    PERFORM kepler_internal.require_workspace(workspace_id);
-    PERFORM kepler_internal.require_name('user_id', user_id);
-    IF redacts THEN
-        before := nextval('kepler.history_sequence') * 65536;
-    END IF;
-    -- Nobody adds a row about the person from now on.
-    PERFORM FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id FOR UPDATE;
-    IF NOT FOUND THEN
-        relation := 'kepler.users';
-        outcome := 'not_found';
-        rows := 0;
+    FOR relation, outcome, rows IN
+        SELECT e.relation::regclass, e.outcome, e.rows FROM kepler_internal.erase_user_of_part(user_id, workspace_id) AS e
+    LOOP
+        IF relation = 'kepler.history'::regclass THEN
+            redacted := rows;
+        ELSE
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    redacted := redacted + kepler_internal.redact_user_elsewhere(workspace_id, user_id);
+    IF redacted > 0 THEN
+        relation := 'kepler.history';
+        outcome := 'anonymised';
+        rows := redacted;
         RETURN NEXT;
-        IF redacts THEN
-            -- Somebody without the right to redact may have erased the person.
-            rows := kepler_internal.redact_user(workspace_id, user_id, before);
-            IF rows > 0 THEN
-                relation := 'kepler.history';
-                outcome := 'anonymised';
-                RETURN NEXT;
-            END IF;
-        END IF;
-        RETURN;
-    END IF;
-    FOR part IN
-        SELECT u.relation, u.action,
-            format('t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(%s))', string_agg(
-                format('SELECT t.ctid FROM %s AS t WHERE %s', u.relation, u.condition), ' UNION ALL ' ORDER BY u.position)) AS condition,
-            min(u.position) AS first
-        FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action <> 'kept'
-        GROUP BY u.relation, u.action ORDER BY first
-    LOOP
-        EXECUTE format('SELECT count(*) FROM %s AS t WHERE %s', part.relation, part.condition
-            -- What goes is not anonymised as well.
-            || CASE WHEN part.action = 'anonymised' THEN coalesce((
-                SELECT ' AND ' || string_agg(format('NOT t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid FROM %s AS t WHERE %s))',
-                    u.relation, u.condition), ' AND ')
-                FROM kepler_internal.user_relations(workspace_id) AS u
-                WHERE u.relation = part.relation AND u.action = 'deleted'), '') ELSE '' END)
-            INTO rows USING workspace_id, user_id;
-        IF rows > 0 THEN
-            relation := part.relation;
-            outcome := part.action;
-            RETURN NEXT;
-        END IF;
-    END LOOP;
-    -- In the conversations of others a message keeps its place, without what the person wrote.
-    UPDATE kepler.messages AS m
-    SET content = '[erased]', metadata = '{}', external_id = NULL, token_count = NULL, user_id = NULL
-    FROM kepler.conversations AS c
-    WHERE m.workspace_id = workspace_id AND m.user_id = user_id
-        AND c.workspace_id = m.workspace_id AND c.id = m.conversation_id AND c.user_id IS DISTINCT FROM user_id;
-    -- Nobody goes on with the person's access to another system.
-    UPDATE kepler.connections AS c SET status = 'INACTIVE', secret_ref = NULL, subscription_id = NULL, metadata = '{}'
-    WHERE c.workspace_id = workspace_id AND c.user_id = user_id;
-    UPDATE kepler.executions AS e SET metadata = '{}'
-    WHERE e.workspace_id = workspace_id AND e.user_id = user_id AND e.metadata <> '{}';
-    -- An answer keeps its place too.
-    UPDATE kepler.execution_questions AS q SET answer = '"[erased]"'
-    WHERE q.workspace_id = workspace_id AND q.answered_by = user_id;
-    -- All that foreign keys would do, done as the caller: they run as the owner of the tables, and so would triggers on these.
-    FOR part IN
-        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'deleted' AND u.key <> 'kepler.users'
-        ORDER BY u.position DESC
-    LOOP
-        EXECUTE format('DELETE FROM %s AS t WHERE %s', part.relation, part.condition) USING workspace_id, user_id;
-    END LOOP;
-    FOR part IN
-        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'anonymised' ORDER BY u.position
-    LOOP
-        EXECUTE format('UPDATE %s AS t SET %s WHERE %s', part.relation, part.emptied, part.condition) USING workspace_id, user_id;
-    END LOOP;
-    DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
-    IF redacts THEN
-        rows := kepler_internal.redact_user(workspace_id, user_id, before);
-        IF rows > 0 THEN
-            relation := 'kepler.history';
-            outcome := 'anonymised';
-            RETURN NEXT;
-        END IF;
     END IF;
 END
 $function$;
@@ -675,6 +614,27 @@ BEGIN
     RETURN NEXT format('{"end":{"lines":%s,"checksum":%s}}', lines, checksum);
 END
 $function$;
+CREATE OR REPLACE FUNCTION kepler.find_secrets(relation regclass, include_possible boolean DEFAULT false)
+ RETURNS TABLE(key jsonb, column_name text, path text, kind text, certainty text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    part text;
+BEGIN
+    IF NOT kepler_internal.is_distributed() OR kepler_internal.lies_now($1) IS NULL THEN
+        RETURN QUERY SELECT f.* FROM kepler_internal.find_secrets_of_part($1, $2, NULL) AS f;
+        RETURN;
+    END IF;
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        RETURN QUERY SELECT f.* FROM kepler_internal.find_secrets_of_part($1, $2, part) AS f;
+        -- Each part has all rows of these.
+        EXIT WHEN kepler_internal.lies_now($1) = 'everywhere';
+    END LOOP;
+END
+$function$;
 COMMENT ON FUNCTION kepler.finish_execution(text,text,text,jsonb,text,text) IS 'Ends a run, once. Returns one row: what became of the report, and the status and the end of the run as they are stored.
 execution_id, token: as start_execution gave them.
 status: SUCCESS or FAILURE.
@@ -757,140 +717,21 @@ AS $function$
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_monitor();
+    IF kepler_internal.is_distributed() THEN
+        RETURN QUERY
+        SELECT m.name, s.labels, s.value, m.type, m.help
+        FROM kepler_internal.metric_samples_in_parts() AS s JOIN kepler_internal.metric_names() AS m ON m.name = s.name
+        WHERE s.value IS NOT NULL;
+        RETURN;
+    END IF;
     RETURN QUERY
-    WITH tables AS MATERIALIZED (
-        SELECT c.oid, coalesce(p.relname, c.relname)::text AS table_name, c.reltuples
-        FROM pg_class AS c
-        LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
-        LEFT JOIN pg_class AS p ON p.oid = i.inhparent
-        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r'
-    ), samples (name, labels, value) AS (
-        SELECT v.name, l.labels, v.value
-        FROM kepler.stat_queue AS s
-        CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'entity_type', s.entity_type) AS labels) AS l
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_queue_ready_records', s.ready::float8),
-            ('kepler_queue_waiting_records', s.waiting::float8),
-            ('kepler_queue_leased_records', s.leased::float8),
-            ('kepler_queue_failed_records', s.failed::float8),
-            ('kepler_queue_counted_up_to_records', s.counted_up_to::float8),
-            ('kepler_queue_oldest_ready_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_ready_at), 0)::float8),
-            ('kepler_queue_paused', (s.paused_at IS NOT NULL)::integer::float8),
-            ('kepler_queue_leases', s.leases::float8),
-            ('kepler_queue_expired_leases', s.expired_leases::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
-        FROM (
-            SELECT w.workspace_id, count(*) FILTER (WHERE w.leases > 0) AS workers, sum(w.attempts) AS attempts, sum(w.failed_attempts) AS failed,
-                sum(extract(epoch FROM w.average_duration) * w.attempts) / nullif(sum(w.attempts), 0) AS average
-            FROM kepler.stat_workers AS w GROUP BY w.workspace_id
-        ) AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_workers', s.workers::float8),
-            ('kepler_workers_recent_attempts', s.attempts::float8),
-            ('kepler_workers_recent_failed_attempts', s.failed::float8),
-            ('kepler_workers_attempt_average_seconds', s.average::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, l.labels, v.value
-        FROM (
-            SELECT r.workspace_id, r.entity_type, r.source,
-                count(*) FILTER (WHERE r.status = 'RUNNING') AS open_runs,
-                min(r.started_at) FILTER (WHERE r.status = 'RUNNING') AS oldest_open_at,
-                count(DISTINCT r.entity_id) FILTER (WHERE r.status IN ('FAILURE', 'ABANDONED')) AS failing,
-                min(r.last_succeeded_at) AS last_succeeded_at
-            FROM kepler.stat_sync_runs AS r GROUP BY r.workspace_id, r.entity_type, r.source
-        ) AS s
-        CROSS JOIN LATERAL (SELECT jsonb_build_object(
-            'workspace_id', s.workspace_id, 'entity_type', s.entity_type, 'source', s.source) AS labels) AS l
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_sync_open_runs', s.open_runs::float8),
-            ('kepler_sync_oldest_open_run_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_open_at), 0)::float8),
-            ('kepler_sync_failing_entities', s.failing::float8),
-            ('kepler_sync_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, l.labels, v.value
-        FROM kepler.stat_feed AS s
-        CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_feed_waiting_changes', s.waiting::float8),
-            ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
-            ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
-            ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('held_by', s.held_by), v.value
-        FROM kepler.stat_horizon AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_horizon_held_seconds', extract(epoch FROM statement_timestamp() - s.began_at)::float8),
-            ('kepler_horizon_held_transactions', s.transactions::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('space', s.space, 'kind', s.kind), v.value
-        FROM kepler.stat_memory_spaces AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_memory_estimated_rows', s.estimated_rows::float8),
-            ('kepler_memory_estimated_pending_rows', s.estimated_pending::float8),
-            ('kepler_memory_bytes', s.bytes::float8),
-            ('kepler_memory_index_bytes', s.index_bytes::float8),
-            ('kepler_memory_index_valid', s.index_is_valid::integer::float8),
-            ('kepler_memory_index_building', s.index_is_building::integer::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
-        FROM (
-            SELECT x.workspace_id, sum(x.running) AS running, sum(x.waiting) AS waiting, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
-            FROM kepler.stat_executions AS x GROUP BY x.workspace_id
-        ) AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_executions_running', s.running::float8),
-            ('kepler_executions_waiting', s.waiting::float8),
-            ('kepler_executions_overdue', s.overdue::float8),
-            ('kepler_executions_oldest_age_seconds', extract(epoch FROM statement_timestamp() - s.oldest_started_at)::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
-        FROM (
-            SELECT x.workspace_id, count(*) AS tables, sum(x.estimated_rows) AS estimated_rows, sum(x.estimated_bytes) AS estimated_bytes
-            FROM kepler.stat_entry_tables AS x GROUP BY x.workspace_id
-        ) AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_entry_tables', s.tables::float8),
-            ('kepler_entry_tables_estimated_rows', s.estimated_rows::float8),
-            ('kepler_entry_tables_estimated_bytes', s.estimated_bytes::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('step', s.step), v.value
-        FROM (
-            SELECT m.step, max(m.last_succeeded_at) FILTER (WHERE m.workspace_id IS NULL AND m.object IS NULL) AS last_succeeded_at,
-                count(*) FILTER (WHERE m.outcome = 'failed') AS failing
-            FROM kepler.stat_maintenance AS m GROUP BY m.step
-        ) AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_maintenance_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8),
-            ('kepler_maintenance_failing', s.failing::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, jsonb_build_object('table', s.table_name), v.value
-        FROM (
-            SELECT t.table_name, sum(greatest(t.reltuples::bigint, pg_stat_get_live_tuples(t.oid), 0)) AS estimated_rows,
-                sum(pg_stat_get_dead_tuples(t.oid)) AS dead, sum(pg_total_relation_size(t.oid)) AS bytes,
-                sum(pg_stat_get_tuples_inserted(t.oid)) AS inserted, sum(pg_stat_get_tuples_updated(t.oid)) AS updated,
-                sum(pg_stat_get_tuples_deleted(t.oid)) AS deleted
-            FROM tables AS t GROUP BY t.table_name
-        ) AS s
-        CROSS JOIN LATERAL (VALUES
-            ('kepler_table_estimated_rows', s.estimated_rows::float8),
-            ('kepler_table_dead_rows', s.dead::float8),
-            ('kepler_table_bytes', s.bytes::float8),
-            ('kepler_table_rows_inserted_total', s.inserted::float8),
-            ('kepler_table_rows_updated_total', s.updated::float8),
-            ('kepler_table_rows_deleted_total', s.deleted::float8)) AS v (name, value)
-        UNION ALL
-        SELECT v.name, v.labels, v.value
-        FROM (VALUES
-            ('kepler_info', jsonb_build_object('library_version', kepler.version(), 'postgres_version', current_setting('server_version'),
-                'extension_version', (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'kepler')), 1::float8),
-            ('kepler_schema_version', '{}', (SELECT max(x.version) FROM kepler.schema_versions AS x)::float8),
-            ('kepler_schema_version_expected', '{}', kepler_internal.latest_schema_version()::float8),
-            ('kepler_workspaces', '{}', (SELECT greatest(t.reltuples::bigint, pg_stat_get_live_tuples(t.oid), 0) FROM tables AS t
-                WHERE t.oid = 'kepler.workspaces'::regclass)::float8)) AS v (name, labels, value)
-    )
     SELECT m.name, s.labels, s.value, m.type, m.help
-    FROM samples AS s JOIN kepler_internal.metric_names() AS m ON m.name = s.name
+    FROM (
+        SELECT * FROM kepler_internal.metric_samples_of_workspaces()
+        UNION ALL SELECT * FROM kepler_internal.metric_samples_of_spaces()
+        UNION ALL SELECT * FROM kepler_internal.metric_samples_of_database()
+        UNION ALL SELECT * FROM kepler_internal.metric_samples_of_tables(NULL)
+    ) AS s JOIN kepler_internal.metric_names() AS m ON m.name = s.name
     WHERE s.value IS NOT NULL;
 END
 $function$;
@@ -1430,6 +1271,60 @@ token: what extend_execution, add_execution_steps, suspend_execution and finish_
 workflow_version: the definition that this run runs (kepler.workflow_versions).
 Outcomes: started, duplicate (the key has a run, or the run a retry, whatever became of it).
 Errors: 55000 before install(), for a workflow that is inactive or has no user, and for a run that cannot be retried; 22004 and 22023 for arguments; 23503 for an unknown workflow or execution; 40001 if runs with the key kept vanishing (run it again).';
+CREATE OR REPLACE FUNCTION kepler.status()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    tables jsonb;
+    made jsonb;
+    queue jsonb;
+    runs jsonb;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    IF kepler_internal.is_distributed() THEN
+        SELECT p.tables, p.made, p.queue, p.runs INTO tables, made, queue, runs FROM kepler_internal.status_in_parts() AS p;
+    ELSE
+        SELECT jsonb_object_agg(c.relname, kepler_internal.table_status(c.oid::regclass)) INTO tables
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members');
+
+        -- There may be thousands: what the statistics say of all of them.
+        SELECT jsonb_object_agg(k.kind, jsonb_build_object(
+            'tables', k.tables, 'rows', k.row_count, 'estimated', true, 'bytes', k.bytes)) INTO made
+        FROM (
+            SELECT w.kind, count(c.oid) AS tables, coalesce(sum(nullif(c.reltuples, -1)), 0)::bigint AS row_count,
+                coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes
+            FROM (VALUES ('entries'), ('embeddings')) AS w (kind)
+            LEFT JOIN pg_class AS c ON c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
+                AND (right(c.relname::text, 11) = '_embeddings') = (w.kind = 'embeddings')
+            GROUP BY w.kind
+        ) AS k;
+
+        SELECT w.queue, w.runs INTO queue, runs FROM kepler_internal.status_of_work() AS w;
+    END IF;
+
+    RETURN jsonb_build_object(
+        'library_version', kepler.version(),
+        'extension_version',
+            (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'kepler'),
+        'schema_version', (SELECT max(v.version) FROM kepler.schema_versions AS v),
+        'latest_schema_version', kepler_internal.latest_schema_version(),
+        'postgres_version', current_setting('server_version'),
+        'pgvector_version',
+            (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'vector'),
+        'workspace_id', kepler.current_workspace_id(),
+        'tables', tables,
+        'made', made,
+        'enrichment', queue,
+        'executions', runs);
+END
+$function$;
 CREATE FUNCTION kepler.suspend_execution(execution_id text, token text, question jsonb, user_id text DEFAULT NULL::text, timeout interval DEFAULT NULL::interval, workspace_id text DEFAULT kepler.current_workspace_id(), OUT outcome text, OUT status kepler.execution_status, OUT number integer, OUT deadline_at timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -1522,6 +1417,7 @@ DECLARE
     numbered record;
     column_names text;
     last bigint;
+    own text;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
@@ -1581,10 +1477,12 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ADD CONSTRAINT %I %s', key.relation, key.name, key.definition);
     END LOOP;
     -- Triggers that would tell Citus of it do not fire here.
-    EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', ''parts''),
-        citus_drop_all_shards($1, ''kepler'', ''parts'', drop_shards_metadata_only => false),
-        master_remove_partition_metadata($1, ''kepler'', ''parts'')' USING 'kepler.parts'::regclass;
-    DROP TABLE kepler.parts;
+    FOREACH own IN ARRAY ARRAY['parts', 'two_phase'] LOOP
+        EXECUTE 'SELECT master_remove_distributed_table_metadata_from_workers($1, ''kepler'', $2),
+            citus_drop_all_shards($1, ''kepler'', $2, drop_shards_metadata_only => false),
+            master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
+        EXECUTE format('DROP TABLE kepler.%I', own);
+    END LOOP;
     PERFORM set_config('session_replication_role', 'origin', true);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END
@@ -1807,6 +1705,13 @@ CREATE FUNCTION kepler_internal.apply_retention(policy_id bigint, max_rows integ
 AS 'MODULE_PATHNAME', 'apply_retention_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.apply_retention(bigint,integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.apply_retention(bigint,integer) IS 'Internal: one batch of a policy; gives how many rows went, or were looked at where none went, and 0 when nothing is left';
+CREATE FUNCTION kepler_internal.apply_retention_of_part(policy_id bigint, max_rows bigint, behind timestamp with time zone, from_block bigint, part_of text, OUT deleted bigint, OUT kept bigint, OUT looked_at bigint, OUT has_ended boolean, OUT after timestamp with time zone, OUT block bigint)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'apply_retention_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.apply_retention_of_part(bigint,bigint,timestamp with time zone,bigint,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.apply_retention_of_part(bigint,bigint,timestamp with time zone,bigint,text) IS 'Internal: a batch of a policy of retention in a part of a cluster';
 CREATE OR REPLACE FUNCTION kepler_internal.archived_columns(relation regclass, tenant_column text, OUT name text, OUT type oid, OUT type_name text, OUT kind "char")
  RETURNS SETOF record
  LANGUAGE sql
@@ -1837,14 +1742,16 @@ DECLARE
     to_finish text[] := '{}';
     made oid[] := '{}';
     problem text;
+    other_languages constant text[] := ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}'));
+    -- All rows get words of now.
+    former_languages constant text[] := ARRAY(
+        SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> '');
 BEGIN
     PERFORM kepler_internal.require_empty_workspace(workspace_id);
     INSERT INTO kepler.workspaces AS w (id, name, created_at, updated_at, language, other_languages, former_languages)
     VALUES (workspace_id, archive #>> '{workspace,name}', (archive #>> '{workspace,created_at}')::timestamptz,
         (archive #>> '{workspace,updated_at}')::timestamptz, coalesce(archive #>> '{workspace,language}', 'english'),
-        ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}')),
-        -- All rows get words of now.
-        ARRAY(SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> ''))
+        other_languages, former_languages)
     ON CONFLICT (id) DO UPDATE
     SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at, language = excluded.language,
         other_languages = excluded.other_languages, former_languages = excluded.former_languages;
@@ -1988,8 +1895,7 @@ AS $function$
     SELECT c.oid::regclass, CASE
         WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
         -- They note what is done on a node; roles have other numbers on each.
-        WHEN c.relname IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
-            'history_transactions', 'history_shapes', 'history_redactions', 'history_seals') THEN 'node'
+        WHEN kepler_internal.is_of_each_node(c.relname) THEN 'node'
         -- Tables that are made while the cluster works are made on the coordinator.
         WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
             'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'
@@ -1997,7 +1903,7 @@ AS $function$
     END
     FROM pg_class AS c
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname <> 'parts'
+        AND (c.relnamespace = to_regnamespace('kepler') AND c.relname !~ '_[0-9]+$' AND c.relname NOT IN ('parts', 'two_phase')
             OR c.relnamespace = to_regnamespace('kepler_data') AND c.relname::text IN (
                 SELECT t.name FROM kepler.embedding_spaces AS s
                 CROSS JOIN LATERAL unnest(ARRAY[s.memory_table_name, s.message_table_name]) AS t (name)))
@@ -2005,6 +1911,85 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.cluster_tables() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
+CREATE FUNCTION kepler_internal.complete_node(definitions jsonb, part_of text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    view record;
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    FOR view IN SELECT d.name, d.definition FROM jsonb_each_text(definitions) AS d (name, definition) LOOP
+        IF to_regclass(format('kepler.%I', view.name)) IS NULL THEN
+            EXECUTE format('CREATE VIEW kepler.%I AS %s', view.name, view.definition);
+            EXECUTE format('GRANT SELECT ON kepler.%I TO pg_monitor', view.name);
+        END IF;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.complete_node(jsonb,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.complete_node(jsonb,text) IS 'Internal: gives a node of a cluster the views that it lacks';
+CREATE FUNCTION kepler_internal.complete_nodes()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key text;
+    definitions constant jsonb := (
+        SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)) FROM pg_class AS c
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stat_%');
+BEGIN
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        -- The library must be there before the statement that is sent.
+        EXECUTE format('SELECT kepler.cuid() FROM (SELECT count(*) FROM kepler.parts AS p WHERE p.workspace_id = %L) AS n OFFSET 0', key);
+        PERFORM kepler_internal.complete_node(definitions, key);
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.complete_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.complete_nodes() IS 'Internal: the same for all nodes with parts';
+CREATE FUNCTION kepler_internal.continue_numbers(workspace_id text, in_part boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    highest bigint;
+BEGIN
+    FOR part IN
+        SELECT r.relation, r.tenant_column, n.column_name, n.sequence, n.last, n.most
+        FROM kepler_internal.workspace_relations(workspace_id) AS r
+        CROSS JOIN LATERAL kepler_internal.numbered_columns(r.relation) AS n
+        WHERE r.left_out IS NULL
+            AND (in_part IS NULL OR coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part)
+        ORDER BY r.position
+    LOOP
+        EXECUTE format('SELECT max(%I)::bigint FROM %2$s WHERE %1$I <= $2%3$s', part.column_name, part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' AND %I = $1', part.tenant_column) END)
+            INTO highest USING workspace_id, part.most;
+        -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
+        IF highest > part.last THEN
+            PERFORM setval(part.sequence, least(part.most,
+                highest::numeric + CASE WHEN part.tenant_column IS NOT NULL THEN 1000 ELSE 0 END)::bigint);
+        END IF;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.continue_numbers(text,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.continue_numbers(text,boolean) IS 'Internal: has sequences go on behind imported numbers';
+CREATE FUNCTION kepler_internal.continue_numbers_of_part(workspace_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN PERFORM kepler_internal.continue_numbers(workspace_id, true); END $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.continue_numbers_of_part(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.continue_numbers_of_part(text) IS 'Internal: the same in the part of the workspace';
 CREATE OR REPLACE FUNCTION kepler_internal.create_embedding_tables(space text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2043,6 +2028,154 @@ BEGIN
     END IF;
 END
 $function$;
+CREATE OR REPLACE FUNCTION kepler_internal.delete_workspace_part(workspace_id text, max_rows integer, place jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    listed record;
+    next_place jsonb;
+    redacted bigint;
+    is_distributed constant boolean := kepler_internal.is_distributed();
+BEGIN
+    PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT b.name INTO listed FROM kepler.blueprints AS b WHERE b.workspace_id = workspace_id ORDER BY b.name LIMIT 1;
+    IF FOUND THEN
+        PERFORM kepler.drop_blueprint(listed.name, '{"with_rows": true}');
+        RETURN '{}';
+    END IF;
+    SELECT e.id, e.table_name INTO listed FROM kepler.entry_tables AS e
+    WHERE e.workspace_id = workspace_id ORDER BY e.id LIMIT 1;
+    IF FOUND THEN
+        PERFORM kepler_internal.delete_entry_table(workspace_id, listed.id, listed.table_name);
+        RETURN '{}';
+    END IF;
+    next_place := CASE WHEN is_distributed THEN kepler_internal.delete_workspace_rows_in_parts(workspace_id, max_rows, place)
+        ELSE kepler_internal.delete_workspace_rows(workspace_id, max_rows, place, NULL) END;
+    IF next_place IS NOT NULL THEN
+        RETURN next_place;
+    END IF;
+    redacted := kepler_internal.redact_history(workspace_id, 'the workspace was deleted', max_rows => max_rows);
+    IF redacted = 0 AND is_distributed THEN
+        redacted := kepler_internal.redact_history_in_parts(workspace_id, 'the workspace was deleted', max_rows);
+    END IF;
+    IF redacted > 0 THEN
+        RETURN '{}';
+    END IF;
+    BEGIN
+        DELETE FROM kepler.workspaces AS w WHERE w.id = workspace_id;
+    EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
+        -- Rows that were written behind this round; or what refers to it is nobody that is known here.
+        IF place ? 'is_last' THEN
+            RAISE;
+        END IF;
+        RETURN '{"is_last": true}';
+    END;
+    RETURN NULL;
+END
+$function$;
+CREATE FUNCTION kepler_internal.delete_workspace_rows(workspace_id text, max_rows integer, place jsonb, in_part boolean)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    left_rows integer := max_rows;
+    met bigint;
+    last text[];
+    after text[] := CASE WHEN place ? 'after' THEN ARRAY(SELECT jsonb_array_elements_text(place -> 'after')) END;
+    is_found boolean := coalesce((place ->> 'is_found')::boolean, false);
+    is_reached boolean := place -> 'relation' IS NULL;
+BEGIN
+    -- What refers to others first.
+    FOR part IN
+        SELECT r.kind, p.relid AS relation, r.tenant_column
+        FROM kepler_internal.workspace_relations(workspace_id) AS r
+        CROSS JOIN LATERAL (
+            SELECT r.relation AS relid
+            WHERE NOT EXISTS (SELECT FROM pg_partitioned_table AS y WHERE y.partrelid = r.relation)
+            UNION ALL
+            SELECT t.relid FROM pg_partition_tree(r.relation) AS t WHERE t.isleaf
+        ) AS p
+        -- The rows of the history stay, without what they tell: its seals are over all workspaces.
+        WHERE r.key NOT LIKE 'kepler.history%'
+            AND CASE WHEN in_part THEN kepler_internal.lies_now(r.relation) IS DISTINCT FROM 'everywhere'
+                WHEN NOT in_part THEN kepler_internal.lies_now(r.relation) IS NULL ELSE true END
+        ORDER BY r.left_out IS NOT NULL, r.position DESC, p.relid::oid
+    LOOP
+        is_reached := is_reached OR part.relation::text = place ->> 'relation';
+        CONTINUE WHEN NOT is_reached;
+        LOOP
+            BEGIN
+                SELECT d.met, d.last INTO met, last
+                FROM kepler_internal.delete_rows(part.relation, part.tenant_column, workspace_id, left_rows, after) AS d;
+            EXCEPTION WHEN foreign_key_violation OR restrict_violation THEN
+                IF part.kind <> 'blueprint table' THEN
+                    RAISE;
+                END IF;
+                PERFORM kepler_internal.delete_circles(workspace_id);
+                is_found := true;
+                met := 0;
+            END;
+            is_found := is_found OR met > 0;
+            EXIT WHEN met < left_rows;
+            RETURN jsonb_build_object('relation', part.relation::text, 'is_found', true)
+                || CASE WHEN last IS NULL THEN '{}' ELSE jsonb_build_object('after', to_jsonb(last)) END;
+        END LOOP;
+        left_rows := left_rows - met;
+        after := NULL;
+    END LOOP;
+    RETURN CASE WHEN is_found OR NOT is_reached THEN '{}'::jsonb END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.delete_workspace_rows(text,integer,jsonb,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.delete_workspace_rows(text,integer,jsonb,boolean) IS 'Internal: deletes rows of a workspace from its tables';
+CREATE FUNCTION kepler_internal.delete_workspace_rows_in_parts(workspace_id text, max_rows integer, place jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    keys text[] := ARRAY(SELECT workspace_id UNION ALL SELECT k FROM kepler_internal.node_keys() AS k);
+    at integer := coalesce((place ->> 'at')::integer, 1);
+    next_place jsonb;
+BEGIN
+    LOOP
+        next_place := CASE
+            WHEN at <= cardinality(keys) THEN
+                kepler_internal.delete_workspace_rows_of_part(workspace_id, max_rows, place::text, keys[at])::jsonb
+            ELSE kepler_internal.delete_workspace_rows(workspace_id, max_rows, place, false) END;
+        IF next_place IS NOT NULL THEN
+            RETURN next_place || jsonb_build_object('at', at);
+        END IF;
+        EXIT WHEN at > cardinality(keys);
+        at := at + 1;
+        place := '{}';
+    END LOOP;
+    DELETE FROM kepler.retention_policies AS p WHERE p.workspace_id = workspace_id;
+    DELETE FROM kepler.tracked_tables AS t WHERE t.workspace_id = workspace_id;
+    RETURN NULL;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.delete_workspace_rows_in_parts(text,integer,jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.delete_workspace_rows_in_parts(text,integer,jsonb) IS 'Internal: the same on all nodes of a cluster';
+CREATE FUNCTION kepler_internal.delete_workspace_rows_of_part(workspace_id text, max_rows integer, place text, part_of text)
+ RETURNS text
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'delete_workspace_rows_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.delete_workspace_rows_of_part(text,integer,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.delete_workspace_rows_of_part(text,integer,text,text) IS 'Internal: the same in a part of a cluster';
 CREATE FUNCTION kepler_internal.deleted_along(relation oid, max_depth integer)
  RETURNS TABLE(relation oid, joined text, is_endless boolean, depth integer, seen oid[])
  LANGUAGE sql
@@ -2348,7 +2481,7 @@ BEGIN
         WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) AS a
     WHERE c.relnamespace IN (to_regnamespace('kepler'), to_regnamespace('kepler_data')) AND c.relkind IN ('r', 'p', 'v') AND a.grantee = 0
         -- A cluster's anchor, which has no rows.
-        AND NOT (c.relname = 'parts' AND kepler_internal.is_distributed())
+        AND NOT (c.relname IN ('parts', 'two_phase') AND kepler_internal.is_distributed())
     GROUP BY c.oid
     UNION ALL
     SELECT 'error', 'public_rights', p.oid::regprocedure::text, 'PUBLIC may execute it.',
@@ -2948,6 +3081,105 @@ CREATE FUNCTION kepler_internal.enter_part(workspace_id text, settings text[])
 AS 'MODULE_PATHNAME', 'enter_part_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.enter_part(text,text[]) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.enter_part(text,text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
+CREATE FUNCTION kepler_internal.erase_user_of_part(user_id text, workspace_id text, OUT relation text, OUT outcome text, OUT rows bigint)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    -- The history is the owner's to redact.
+    redacts constant boolean := pg_has_role(
+        (SELECT c.relowner FROM pg_class AS c WHERE c.oid = to_regclass('kepler.workspaces')), 'USAGE');
+    before bigint;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_workspace(workspace_id);
+    PERFORM kepler_internal.require_name('user_id', user_id);
+    IF redacts THEN
+        before := nextval('kepler.history_sequence') * 65536;
+    END IF;
+    -- Nobody adds a row about the person from now on.
+    PERFORM FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id FOR UPDATE;
+    IF NOT FOUND THEN
+        relation := 'kepler.users';
+        outcome := 'not_found';
+        rows := 0;
+        RETURN NEXT;
+        IF redacts THEN
+            -- Somebody without the right to redact may have erased the person.
+            rows := kepler_internal.redact_user(workspace_id, user_id, before);
+            IF rows > 0 THEN
+                relation := 'kepler.history';
+                outcome := 'anonymised';
+                RETURN NEXT;
+            END IF;
+        END IF;
+        RETURN;
+    END IF;
+    FOR part IN
+        SELECT u.relation, u.action,
+            format('t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(%s))', string_agg(
+                format('SELECT t.ctid FROM %s AS t WHERE %s', u.relation, u.condition), ' UNION ALL ' ORDER BY u.position)) AS condition,
+            min(u.position) AS first
+        FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action <> 'kept'
+        GROUP BY u.relation, u.action ORDER BY first
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s AS t WHERE %s', part.relation, part.condition
+            -- What goes is not anonymised as well.
+            || CASE WHEN part.action = 'anonymised' THEN coalesce((
+                SELECT ' AND ' || string_agg(format('NOT t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT t.ctid FROM %s AS t WHERE %s))',
+                    u.relation, u.condition), ' AND ')
+                FROM kepler_internal.user_relations(workspace_id) AS u
+                WHERE u.relation = part.relation AND u.action = 'deleted'), '') ELSE '' END)
+            INTO rows USING workspace_id, user_id;
+        IF rows > 0 THEN
+            relation := part.relation;
+            outcome := part.action;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    -- In the conversations of others a message keeps its place, without what the person wrote.
+    UPDATE kepler.messages AS m
+    SET content = '[erased]', metadata = '{}', external_id = NULL, token_count = NULL, user_id = NULL
+    FROM kepler.conversations AS c
+    WHERE m.workspace_id = workspace_id AND m.user_id = user_id
+        AND c.workspace_id = m.workspace_id AND c.id = m.conversation_id AND c.user_id IS DISTINCT FROM user_id;
+    -- Nobody goes on with the person's access to another system.
+    UPDATE kepler.connections AS c SET status = 'INACTIVE', secret_ref = NULL, subscription_id = NULL, metadata = '{}'
+    WHERE c.workspace_id = workspace_id AND c.user_id = user_id;
+    UPDATE kepler.executions AS e SET metadata = '{}'
+    WHERE e.workspace_id = workspace_id AND e.user_id = user_id AND e.metadata <> '{}';
+    -- An answer keeps its place too.
+    UPDATE kepler.execution_questions AS q SET answer = '"[erased]"'
+    WHERE q.workspace_id = workspace_id AND q.answered_by = user_id;
+    -- All that foreign keys would do, done as the caller: they run as the owner of the tables, and so would triggers on these.
+    FOR part IN
+        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'deleted' AND u.key <> 'kepler.users'
+        ORDER BY u.position DESC
+    LOOP
+        EXECUTE format('DELETE FROM %s AS t WHERE %s', part.relation, part.condition) USING workspace_id, user_id;
+    END LOOP;
+    FOR part IN
+        SELECT u.* FROM kepler_internal.user_relations(workspace_id) AS u WHERE u.action = 'anonymised' ORDER BY u.position
+    LOOP
+        EXECUTE format('UPDATE %s AS t SET %s WHERE %s', part.relation, part.emptied, part.condition) USING workspace_id, user_id;
+    END LOOP;
+    DELETE FROM kepler.users AS u WHERE u.workspace_id = workspace_id AND u.id = user_id;
+    IF redacts THEN
+        rows := kepler_internal.redact_user(workspace_id, user_id, before);
+        IF rows > 0 THEN
+            relation := 'kepler.history';
+            outcome := 'anonymised';
+            RETURN NEXT;
+        END IF;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.erase_user_of_part(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.erase_user_of_part(text,text) IS 'Internal: erases a person in the part of the workspace; where there is no cluster, here';
 CREATE FUNCTION kepler_internal.execution_report(workflow_id text, started_from timestamp with time zone, started_before timestamp with time zone, workspace_id text)
  RETURNS TABLE(found_id text, name text, runs bigint, running bigint, overdue bigint, succeeded bigint, failed bigint, abandoned bigint, success_rate numeric, p50_duration interval, p95_duration interval, last_started_at timestamp with time zone, waiting bigint, cancelled bigint)
  LANGUAGE plpgsql
@@ -3238,6 +3470,81 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.find_maintenance() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.find_maintenance() IS 'Internal: what all steps of maintain find to do, what has waited longest first';
+CREATE FUNCTION kepler_internal.find_secrets_of_part(relation regclass, include_possible boolean, part_of text)
+ RETURNS TABLE(key jsonb, column_name text, path text, kind text, certainty text)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    kind_of_relation "char" := (SELECT c.relkind FROM pg_class AS c WHERE c.oid = $1);
+    row_key text;
+    looks text;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    PERFORM kepler_internal.require_arguments(
+        ARRAY['relation', 'include_possible'], ARRAY[$1::oid::text, $2::text]);
+    IF kind_of_relation IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'undefined_table',
+            MESSAGE = format('there is no relation %s', $1::oid),
+            HINT = 'Pass the name of a table, in quotes: ''kepler.messages''.';
+    END IF;
+    IF kind_of_relation NOT IN ('r', 'p', 'm', 'f') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'wrong_object_type',
+            MESSAGE = format('%s is not a table', $1),
+            HINT = 'Look at the tables behind it: reading a view runs what its owner wrote.';
+    END IF;
+    -- The primary key, or the place of the row.
+    SELECT string_agg(format('%L, kepler_internal.without_secrets(format(''%%s'', t.%I))', a.attname, a.attname), ', ' ORDER BY k.ordinality) INTO row_key
+    FROM pg_index AS i
+    CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (number, ordinality)
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+    WHERE i.indrelid = $1 AND i.indisprimary;
+    row_key := coalesce(row_key, CASE WHEN kind_of_relation = 'f' THEN '' ELSE '''ctid'', format(''%s'', t.ctid)' END
+        -- The place is one in a partition, or in a table that inherits.
+        || CASE WHEN kind_of_relation <> 'f' AND (SELECT c.relhassubclass FROM pg_class AS c WHERE c.oid = $1)
+            THEN ', ''table'', format(''%s'', t.tableoid::regclass)' ELSE '' END);
+    -- Texts and what is stored as they are, documents, and lists of both. Of a domain its type counts.
+    WITH RECURSIVE columns AS (
+        SELECT a.attnum, a.attname, a.atttypid AS type_id FROM pg_attribute AS a
+        WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+            -- What is computed when it is read is somebody's code.
+            AND a.attgenerated <> 'v'
+        UNION ALL
+        SELECT c.attnum, c.attname, y.typbasetype FROM columns AS c
+        JOIN pg_type AS y ON y.oid = c.type_id AND y.typtype = 'd'
+    ), known AS (
+        SELECT c.attnum, c.attname, CASE
+            WHEN c.type_id = 'jsonb'::regtype THEN 'jsonb'
+            WHEN c.type_id IN ('text'::regtype, 'json'::regtype) OR EXISTS (
+                SELECT FROM pg_cast AS x
+                WHERE x.castsource = c.type_id AND x.casttarget = 'text'::regtype AND x.castmethod = 'b')
+                OR c.type_id = 'bpchar'::regtype THEN 'text'
+            WHEN c.type_id IN ('text[]'::regtype, 'varchar[]'::regtype, 'json[]'::regtype, 'jsonb[]'::regtype) THEN 'list'
+        END AS kind FROM columns AS c
+    )
+    SELECT string_agg(format(CASE k.kind
+            WHEN 'jsonb' THEN 'SELECT %1$L, f.path, f.kind, f.certainty FROM kepler_internal.secrets_in_jsonb(t.%2$I::jsonb, $1) AS f'
+            WHEN 'text' THEN 'SELECT %1$L, f.path, f.kind, f.certainty FROM kepler_internal.secrets_in(t.%2$I::text, $1) AS f'
+            ELSE 'SELECT %1$L, concat(''/'', e.ordinality - 1, f.path), f.kind, f.certainty'
+                || ' FROM unnest(t.%2$I::text[]) WITH ORDINALITY AS e (value, ordinality)'
+                || ' CROSS JOIN LATERAL kepler_internal.secrets_in(e.value, $1) AS f'
+        END, k.attname, k.attname), ' UNION ALL ' ORDER BY k.attnum) INTO looks
+    FROM known AS k WHERE k.kind IS NOT NULL;
+    IF looks IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE format(
+        'SELECT jsonb_build_object(%s), f.* FROM %s AS t CROSS JOIN LATERAL (%s) AS f (column_name, path, kind, certainty)',
+        row_key, $1, looks) USING $2;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.find_secrets_of_part(regclass,boolean,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.find_secrets_of_part(regclass,boolean,text) IS 'Internal: find_secrets in a part of a cluster, or here';
 CREATE OR REPLACE FUNCTION kepler_internal.finish_execution(execution_id text, token text, status text, results jsonb, error text, workspace_id text, OUT outcome text, OUT stored_status kepler.execution_status, OUT ended_at timestamp with time zone)
  RETURNS record
  LANGUAGE plpgsql
@@ -3321,7 +3628,6 @@ AS $function$
 DECLARE
     statement text;
     part record;
-    highest bigint;
 BEGIN
     FOREACH statement IN ARRAY statements LOOP
         EXECUTE statement;
@@ -3348,22 +3654,12 @@ BEGIN
         END IF;
     END LOOP;
     -- Last of all: what an import that fails has taken from a sequence does not come back.
-    FOR part IN
-        SELECT r.relation, r.tenant_column, n.column_name, n.sequence, n.last, n.most
-        FROM kepler_internal.workspace_relations(workspace_id) AS r
-        CROSS JOIN LATERAL kepler_internal.numbered_columns(r.relation) AS n
-        WHERE r.left_out IS NULL
-        ORDER BY r.position
-    LOOP
-        EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,
-                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
-            INTO highest USING workspace_id;
-        -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
-        IF highest > part.last THEN
-            PERFORM setval(part.sequence, least(part.most,
-                highest::numeric + CASE WHEN part.tenant_column IS NOT NULL THEN 1000 ELSE 0 END)::bigint);
-        END IF;
-    END LOOP;
+    IF kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.continue_numbers_of_part(workspace_id);
+        PERFORM kepler_internal.continue_numbers(workspace_id, false);
+    ELSE
+        PERFORM kepler_internal.continue_numbers(workspace_id, NULL);
+    END IF;
 END
 $function$;
 CREATE FUNCTION kepler_internal.given_schema_rights(owner oid, OUT schema oid, OUT grantee text)
@@ -3622,6 +3918,164 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.held_by_tables(regclass[]) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.held_by_tables(regclass[]) IS 'Internal: which tables hold more than install() put there';
+CREATE OR REPLACE FUNCTION kepler_internal.held_by_workspace(workspace_id text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    held text[];
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN
+        RETURN kepler_internal.held_in_tables(workspace_id, NULL);
+    END IF;
+    held := string_to_array(kepler_internal.held_by_workspace_of_part(workspace_id), ', ')
+        || string_to_array(kepler_internal.held_in_tables(workspace_id, false), ', ');
+    RETURN (
+        SELECT string_agg(r.relation::text, ', ' ORDER BY r.position) FROM kepler_internal.workspace_relations(workspace_id) AS r
+        WHERE r.relation::text = ANY (held));
+END
+$function$;
+CREATE FUNCTION kepler_internal.held_by_workspace_of_part(workspace_id text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN RETURN kepler_internal.held_in_tables(workspace_id, true); END $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.held_by_workspace_of_part(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.held_by_workspace_of_part(text) IS 'Internal: which tables in the part of a workspace hold rows of it';
+CREATE FUNCTION kepler_internal.held_in_tables(workspace_id text, in_part boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    is_held boolean;
+    held text[] := '{}';
+BEGIN
+    FOR part IN
+        SELECT r.* FROM kepler_internal.workspace_relations(workspace_id) AS r
+        WHERE r.left_out IS NULL
+            AND (in_part IS NULL OR coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part)
+        ORDER BY r.position
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s%s)', part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
+            INTO is_held USING workspace_id;
+        PERFORM kepler_internal.require_unrewritten(part.relation);
+        IF is_held THEN
+            held := held || part.relation::text;
+        END IF;
+    END LOOP;
+    RETURN nullif(array_to_string(held, ', '), '');
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.held_in_tables(text,boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.held_in_tables(text,boolean) IS 'Internal: which tables hold rows of a workspace, in a part of a cluster or elsewhere';
+CREATE OR REPLACE FUNCTION kepler_internal.import_lines(workspace_id text, lines text[], numbers bigint[], is_last boolean)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    later bigint[] := '{}';
+    in_part boolean;
+    those record;
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN
+        RETURN kepler_internal.import_lines_here(workspace_id, lines, numbers, is_last);
+    END IF;
+    -- What lies in a part and what does not refer to nothing of each other.
+    FOREACH in_part IN ARRAY ARRAY[true, false] LOOP
+        SELECT array_agg(l.line ORDER BY l.number) AS lines, array_agg(l.number ORDER BY l.number) AS numbers INTO those
+        FROM unnest(lines, numbers) AS l (line, number)
+        CROSS JOIN LATERAL (SELECT substring(l.line FROM '^[{]"table":("([^"\\]|\\.)*"),"row":')::json #>> '{}' AS key) AS k
+        LEFT JOIN kepler_internal.workspace_relations(workspace_id) AS r ON r.key = k.key
+        WHERE coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part;
+        CONTINUE WHEN those.lines IS NULL;
+        later := later || CASE WHEN in_part
+            THEN kepler_internal.import_lines_of_part(workspace_id, those.lines, those.numbers, is_last)
+            ELSE kepler_internal.import_lines_here(workspace_id, those.lines, those.numbers, is_last) END;
+    END LOOP;
+    RETURN later;
+END
+$function$;
+CREATE FUNCTION kepler_internal.import_lines_here(workspace_id text, lines text[], numbers bigint[], is_last boolean)
+ RETURNS bigint[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    later bigint[] := '{}';
+BEGIN
+    FOR part IN
+        SELECT g.key, r.kind, r.relation, r.tenant_column, g.lines, g.numbers,
+            CASE WHEN r.relation IS NOT NULL THEN kepler_internal.import_statement(r.relation, r.tenant_column, ARRAY(
+                SELECT a.name FROM kepler_internal.archived_columns(r.relation, r.tenant_column) AS a)) END AS statement
+        FROM (
+            SELECT k.key, min(l.number) AS first, array_agg(l.line ORDER BY l.number) AS lines,
+                array_agg(l.number ORDER BY l.number) AS numbers
+            FROM unnest(lines, numbers) AS l (line, number)
+            CROSS JOIN LATERAL (SELECT substring(l.line FROM '^[{]"table":("([^"\\]|\\.)*"),"row":')::json #>> '{}' AS key) AS k
+            GROUP BY k.key
+        ) AS g
+        LEFT JOIN kepler_internal.workspace_relations(workspace_id) AS r ON r.key = g.key AND r.left_out IS NULL
+        ORDER BY g.first
+    LOOP
+        IF part.statement IS NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'data_exception',
+                MESSAGE = format('line %s of the archive cannot be imported', part.numbers[1]),
+                DETAIL = format('/table: there is no table %s. Nothing was imported.', coalesce(part.key, '?'));
+        END IF;
+        BEGIN
+            PERFORM kepler_internal.refuse_members(part.lines, part.numbers, ARRAY(
+                SELECT a.name FROM kepler_internal.archived_columns(part.relation, part.tenant_column) AS a));
+            PERFORM kepler_internal.refuse_numbers(part.lines, part.numbers, n.column_name, n.highest, n.most)
+            FROM kepler_internal.numbered_columns(part.relation) AS n WHERE part.tenant_column IS NOT NULL;
+            EXECUTE part.statement
+            USING ARRAY(SELECT kepler_internal.archived_row(l.line) FROM unnest(part.lines) WITH ORDINALITY AS l (line, at) ORDER BY l.at),
+                workspace_id;
+        EXCEPTION WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded OR raise_exception THEN
+            IF SQLSTATE <> '23503' OR part.kind <> 'blueprint table' OR is_last THEN
+                PERFORM kepler_internal.refuse_lines(part.statement, part.relation, part.tenant_column, part.lines, part.numbers, workspace_id);
+                RAISE;
+            END IF;
+            FOR at IN 1 .. cardinality(part.lines) LOOP
+                BEGIN
+                    EXECUTE part.statement USING ARRAY[kepler_internal.archived_row(part.lines[at])], workspace_id;
+                EXCEPTION
+                    WHEN foreign_key_violation THEN
+                        later := later || part.numbers[at];
+                    WHEN data_exception OR integrity_constraint_violation OR program_limit_exceeded OR raise_exception THEN
+                        PERFORM kepler_internal.refuse_lines(
+                            part.statement, part.relation, part.tenant_column, part.lines[at : at], part.numbers[at : at], workspace_id);
+                        RAISE;
+                END;
+            END LOOP;
+        END;
+    END LOOP;
+    RETURN later;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.import_lines_here(text,text[],bigint[],boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.import_lines_here(text,text[],bigint[],boolean) IS 'Internal: writes lines of an archive to tables that lie here';
+CREATE FUNCTION kepler_internal.import_lines_of_part(workspace_id text, lines text[], numbers bigint[], is_last boolean)
+ RETURNS bigint[]
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'import_lines_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.import_lines_of_part(text,text[],bigint[],boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.import_lines_of_part(text,text[],bigint[],boolean) IS 'Internal: writes lines of an archive in the part of the workspace';
 CREATE OR REPLACE FUNCTION kepler_internal.import_space(definition jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -3652,6 +4106,26 @@ BEGIN
     END IF;
 END
 $function$;
+CREATE FUNCTION kepler_internal.is_counted(relation regclass, name name, whose text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    lies text;
+BEGIN
+    -- Shards are seen on workers.
+    IF name IN ('parts', 'two_phase') OR name ~ '_[0-9]+$' THEN RETURN false; END IF;
+    lies := kepler_internal.lies_now(relation);
+    RETURN CASE whose
+        WHEN 'of part' THEN coalesce(lies = 'by workspace', false)
+        WHEN 'of node' THEN lies IS NULL AND kepler_internal.is_of_each_node(name)
+        ELSE lies IS DISTINCT FROM 'by workspace' END;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.is_counted(regclass,name,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.is_counted(regclass,name,text) IS 'Internal: whether metrics() count a table here';
 CREATE FUNCTION kepler_internal.is_distributed()
  RETURNS boolean
  LANGUAGE plpgsql
@@ -3664,6 +4138,17 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.is_distributed() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Kepler''s tables are distributed';
+CREATE FUNCTION kepler_internal.is_of_each_node(table_name name)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT table_name IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
+        'history_transactions', 'history_shapes', 'history_redactions', 'history_seals')
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.is_of_each_node(name) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.is_of_each_node(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
 CREATE FUNCTION kepler_internal.is_undercut(keep interval, floor interval)
  RETURNS boolean
  LANGUAGE sql
@@ -3847,6 +4332,20 @@ BEGIN
     END LOOP;
 END
 $function$;
+CREATE FUNCTION kepler_internal.look_at_retention_of_part(policy_id bigint, part_of text, OUT row_count bigint, OUT is_estimate boolean, OUT oldest_at timestamp with time zone, OUT missing_index text)
+ RETURNS record
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'look_at_retention_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.look_at_retention_of_part(bigint,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.look_at_retention_of_part(bigint,text) IS 'Internal: what a policy of retention would delete in a part of a cluster';
+CREATE FUNCTION kepler_internal.look_into_part(workspace_id text, settings text[])
+ RETURNS text
+ LANGUAGE c
+ STRICT
+AS 'MODULE_PATHNAME', 'look_into_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.look_into_part(text,text[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.look_into_part(text,text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';
 CREATE FUNCTION kepler_internal.made_objects(owner oid, names text[], OUT kind text, OUT class oid, OUT id oid, OUT object text, OUT relation regclass, OUT drop_command text)
  RETURNS SETOF record
  LANGUAGE plpgsql
@@ -4222,6 +4721,47 @@ CREATE FUNCTION kepler_internal.make_words()
 AS 'MODULE_PATHNAME', 'make_words_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.make_words() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.make_words() IS 'Trigger: makes the words of a memory or message whose content or language is new';
+CREATE OR REPLACE FUNCTION kepler_internal.mark_workspace_deleted(workspace_id text, with_rows boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    deleting_at timestamptz;
+    held text;
+    is_known boolean;
+    -- Citus has all nodes write the same, and takes nothing that each of them would work out.
+    marked_at timestamptz;
+BEGIN
+    -- Waits for whoever has inserted rows that refer to it.
+    SELECT w.deleting_at INTO deleting_at FROM kepler.workspaces AS w WHERE w.id = workspace_id FOR UPDATE;
+    is_known := FOUND;
+    IF is_known AND kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.wait_for_workspace_of_part(workspace_id);
+    END IF;
+    IF NOT is_known THEN
+        RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = format('workspace "%s" does not exist', workspace_id);
+    ELSIF deleting_at IS NOT NULL THEN
+        RETURN;
+    ELSIF workspace_id = 'default' THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'workspace "default" cannot be deleted',
+            DETAIL = 'Sessions that set no workspace work in it.';
+    END IF;
+    held := CASE WHEN NOT with_rows THEN kepler_internal.held_by_workspace(workspace_id) END;
+    IF held IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('workspace "%s" holds rows', workspace_id),
+            DETAIL = format('They are in %s. Nothing was deleted.', held),
+            HINT = format('SELECT * FROM kepler.workspace_report(%L); counts them. CALL kepler.delete_workspace(%1$L, with_rows => true); '
+                'deletes them too.', workspace_id);
+    END IF;
+    marked_at := clock_timestamp();
+    UPDATE kepler.workspaces AS w SET deleting_at = marked_at WHERE w.id = workspace_id;
+END
+$function$;
 CREATE FUNCTION kepler_internal.metric_names()
  RETURNS TABLE(name text, type text, label_names text[], help text)
  LANGUAGE sql
@@ -4280,6 +4820,301 @@ VALUES
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.metric_names() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.metric_names() IS 'Internal: name, type, labels and help of each metric';
+CREATE FUNCTION kepler_internal.metric_samples_in_parts()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    nodes text[] := ARRAY(SELECT k FROM kepler_internal.node_keys() AS k);
+    part text;
+    names text[] := '{}';
+    all_labels jsonb[] := '{}';
+    numbers double precision[] := '{}';
+    told record;
+BEGIN
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        SELECT array_agg(s.name) AS names, array_agg(s.labels) AS labels, array_agg(s.value) AS numbers INTO told
+        FROM kepler_internal.metric_samples_of_part(part = ANY (nodes), part) AS s WHERE s.value IS NOT NULL;
+        names := names || told.names;
+        all_labels := all_labels || told.labels;
+        numbers := numbers || told.numbers;
+    END LOOP;
+    RETURN QUERY
+    SELECT s.name, s.labels, CASE
+        WHEN s.name IN ('kepler_memory_index_valid') THEN min(s.value)
+        WHEN s.name IN ('kepler_memory_index_building', 'kepler_horizon_held_seconds', 'kepler_horizon_held_transactions') THEN max(s.value)
+        ELSE sum(s.value) END
+    FROM (
+        SELECT u.* FROM unnest(names, all_labels, numbers) AS u (name, labels, value)
+        UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_tables('of coordinator') AS d
+        UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_database() AS d
+    ) AS s
+    GROUP BY s.name, s.labels;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_in_parts() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_in_parts() IS 'Internal: what metrics() say of all parts';
+CREATE FUNCTION kepler_internal.metric_samples_of_database()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+    FROM (
+        SELECT x.workspace_id, count(*) AS tables, sum(x.estimated_rows) AS estimated_rows, sum(x.estimated_bytes) AS estimated_bytes
+        FROM kepler.stat_entry_tables AS x GROUP BY x.workspace_id
+    ) AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_entry_tables', s.tables::float8),
+        ('kepler_entry_tables_estimated_rows', s.estimated_rows::float8),
+        ('kepler_entry_tables_estimated_bytes', s.estimated_bytes::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, jsonb_build_object('step', s.step), v.value
+    FROM (
+        SELECT m.step, max(m.last_succeeded_at) FILTER (WHERE m.workspace_id IS NULL AND m.object IS NULL) AS last_succeeded_at,
+            count(*) FILTER (WHERE m.outcome = 'failed') AS failing
+        FROM kepler.stat_maintenance AS m GROUP BY m.step
+    ) AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_maintenance_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8),
+        ('kepler_maintenance_failing', s.failing::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, v.labels, v.value
+    FROM (VALUES
+        ('kepler_info', jsonb_build_object('library_version', kepler.version(), 'postgres_version', current_setting('server_version'),
+            'extension_version', (SELECT e.extversion FROM pg_extension AS e WHERE e.extname = 'kepler')), 1::float8),
+        ('kepler_schema_version', '{}', (SELECT max(x.version) FROM kepler.schema_versions AS x)::float8),
+        ('kepler_schema_version_expected', '{}', kepler_internal.latest_schema_version()::float8),
+        ('kepler_workspaces', '{}', (
+            SELECT greatest((SELECT c.reltuples FROM pg_class AS c WHERE c.oid = h.oid)::bigint, pg_stat_get_live_tuples(h.oid), 0)
+            FROM (SELECT kepler_internal.relation_here('kepler.workspaces')::oid) AS h (oid))::float8)) AS v (name, labels, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_database() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_database() IS 'Internal: what metrics() say of the database as a whole';
+CREATE FUNCTION kepler_internal.metric_samples_of_part(with_node boolean, part_of text)
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    PERFORM kepler_internal.require_monitor();
+    RETURN QUERY SELECT s.* FROM kepler_internal.metric_samples_of_workspaces() AS s;
+    RETURN QUERY SELECT s.* FROM kepler_internal.metric_samples_of_spaces_here() AS s;
+    RETURN QUERY SELECT s.* FROM kepler_internal.metric_samples_of_tables('of part') AS s;
+    IF with_node THEN
+        RETURN QUERY SELECT s.* FROM kepler_internal.metric_samples_of_tables('of node') AS s;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_part(boolean,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_part(boolean,text) IS 'Internal: what metrics() say of a part of a cluster';
+CREATE FUNCTION kepler_internal.metric_samples_of_spaces()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT v.name, jsonb_build_object('space', s.space, 'kind', s.kind), v.value
+    FROM kepler.stat_memory_spaces AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_memory_estimated_rows', s.estimated_rows::float8),
+        ('kepler_memory_estimated_pending_rows', s.estimated_pending::float8),
+        ('kepler_memory_bytes', s.bytes::float8),
+        ('kepler_memory_index_bytes', s.index_bytes::float8),
+        ('kepler_memory_index_valid', s.index_is_valid::integer::float8),
+        ('kepler_memory_index_building', s.index_is_building::integer::float8)) AS v (name, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_spaces() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_spaces() IS 'Internal: what metrics() say of embedding spaces';
+CREATE FUNCTION kepler_internal.metric_samples_of_spaces_here()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH spaces AS (
+        SELECT s.name AS space, k.kind, t.oid, t.estimated_rows, greatest(o.estimated_rows - t.estimated_rows, 0) AS estimated_pending
+        FROM kepler.embedding_spaces AS s
+        CROSS JOIN LATERAL (VALUES ('memories', s.memory_table_name, 'kepler.memories'::regclass),
+            ('messages', s.message_table_name, 'kepler.messages'::regclass)) AS k (kind, table_name, of_table)
+        JOIN LATERAL (
+            SELECT h.oid, greatest(h.reltuples::bigint, pg_stat_get_live_tuples(h.oid), 0) AS estimated_rows
+            FROM pg_class AS h WHERE h.oid = (SELECT kepler_internal.relation_here(to_regclass(format('kepler_data.%I', k.table_name))))
+        ) AS t ON true
+        JOIN LATERAL (
+            SELECT greatest(h.reltuples::bigint, pg_stat_get_live_tuples(h.oid), 0) AS estimated_rows
+            FROM pg_class AS h WHERE h.oid = (SELECT kepler_internal.relation_here(k.of_table))
+        ) AS o ON true
+    )
+    SELECT v.name, jsonb_build_object('space', s.space, 'kind', s.kind), v.value
+    FROM spaces AS s
+    LEFT JOIN LATERAL (
+        SELECT n.indisvalid AS is_valid, pg_relation_size(x.oid) AS bytes,
+            EXISTS (SELECT FROM pg_stat_progress_create_index AS p WHERE p.index_relid = x.oid) AS is_building
+        FROM pg_index AS n
+        JOIN pg_class AS x ON x.oid = n.indexrelid
+        JOIN pg_am AS m ON m.oid = x.relam AND m.amname IN ('hnsw', 'ivfflat')
+        WHERE n.indrelid = s.oid ORDER BY n.indisvalid DESC, x.relname LIMIT 1
+    ) AS i ON true
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_memory_estimated_rows', s.estimated_rows::float8),
+        ('kepler_memory_estimated_pending_rows', s.estimated_pending::float8),
+        ('kepler_memory_bytes', pg_table_size(s.oid)::float8),
+        ('kepler_memory_index_bytes', i.bytes::float8),
+        ('kepler_memory_index_valid', i.is_valid::integer::float8),
+        ('kepler_memory_index_building', i.is_building::integer::float8)) AS v (name, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_spaces_here() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_spaces_here() IS 'Internal: what metrics() say of embedding spaces in a part of a cluster';
+CREATE FUNCTION kepler_internal.metric_samples_of_tables(whose text)
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    WITH tables AS MATERIALIZED (
+        SELECT h.oid, coalesce(p.relname, c.relname)::text AS table_name, h.reltuples
+        FROM pg_class AS c
+        LEFT JOIN pg_inherits AS i ON i.inhrelid = c.oid
+        LEFT JOIN pg_class AS p ON p.oid = i.inhparent
+        CROSS JOIN LATERAL (SELECT kepler_internal.relation_here(c.oid)::oid) AS o (oid)
+        CROSS JOIN LATERAL (
+            SELECT o.oid, (SELECT x.reltuples FROM pg_class AS x WHERE x.oid = o.oid) AS reltuples
+        ) AS h
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'r'
+            AND (whose IS NULL OR kepler_internal.is_counted(c.oid, coalesce(p.relname, c.relname), whose))
+    )
+    SELECT v.name, jsonb_build_object('table', s.table_name), v.value
+    FROM (
+        SELECT t.table_name, sum(greatest(t.reltuples::bigint, pg_stat_get_live_tuples(t.oid), 0)) AS estimated_rows,
+            sum(pg_stat_get_dead_tuples(t.oid)) AS dead, sum(pg_total_relation_size(t.oid)) AS bytes,
+            sum(pg_stat_get_tuples_inserted(t.oid)) AS inserted, sum(pg_stat_get_tuples_updated(t.oid)) AS updated,
+            sum(pg_stat_get_tuples_deleted(t.oid)) AS deleted
+        FROM tables AS t GROUP BY t.table_name
+    ) AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_table_estimated_rows', s.estimated_rows::float8),
+        ('kepler_table_dead_rows', s.dead::float8),
+        ('kepler_table_bytes', s.bytes::float8),
+        ('kepler_table_rows_inserted_total', s.inserted::float8),
+        ('kepler_table_rows_updated_total', s.updated::float8),
+        ('kepler_table_rows_deleted_total', s.deleted::float8)) AS v (name, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_tables(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_tables(text) IS 'Internal: what metrics() say of tables';
+CREATE FUNCTION kepler_internal.metric_samples_of_workspaces()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT v.name, l.labels, v.value
+    FROM kepler.stat_queue AS s
+    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'entity_type', s.entity_type) AS labels) AS l
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_queue_ready_records', s.ready::float8),
+        ('kepler_queue_waiting_records', s.waiting::float8),
+        ('kepler_queue_leased_records', s.leased::float8),
+        ('kepler_queue_failed_records', s.failed::float8),
+        ('kepler_queue_counted_up_to_records', s.counted_up_to::float8),
+        ('kepler_queue_oldest_ready_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_ready_at), 0)::float8),
+        ('kepler_queue_paused', (s.paused_at IS NOT NULL)::integer::float8),
+        ('kepler_queue_leases', s.leases::float8),
+        ('kepler_queue_expired_leases', s.expired_leases::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+    FROM (
+        SELECT w.workspace_id, count(*) FILTER (WHERE w.leases > 0) AS workers, sum(w.attempts) AS attempts, sum(w.failed_attempts) AS failed,
+            sum(extract(epoch FROM w.average_duration) * w.attempts) / nullif(sum(w.attempts), 0) AS average
+        FROM kepler.stat_workers AS w GROUP BY w.workspace_id
+    ) AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_workers', s.workers::float8),
+        ('kepler_workers_recent_attempts', s.attempts::float8),
+        ('kepler_workers_recent_failed_attempts', s.failed::float8),
+        ('kepler_workers_attempt_average_seconds', s.average::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, l.labels, v.value
+    FROM (
+        SELECT r.workspace_id, r.entity_type, r.source,
+            count(*) FILTER (WHERE r.status = 'RUNNING') AS open_runs,
+            min(r.started_at) FILTER (WHERE r.status = 'RUNNING') AS oldest_open_at,
+            count(DISTINCT r.entity_id) FILTER (WHERE r.status IN ('FAILURE', 'ABANDONED')) AS failing,
+            min(r.last_succeeded_at) AS last_succeeded_at
+        FROM kepler.stat_sync_runs AS r GROUP BY r.workspace_id, r.entity_type, r.source
+    ) AS s
+    CROSS JOIN LATERAL (SELECT jsonb_build_object(
+        'workspace_id', s.workspace_id, 'entity_type', s.entity_type, 'source', s.source) AS labels) AS l
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_sync_open_runs', s.open_runs::float8),
+        ('kepler_sync_oldest_open_run_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_open_at), 0)::float8),
+        ('kepler_sync_failing_entities', s.failing::float8),
+        ('kepler_sync_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, l.labels, v.value
+    FROM kepler.stat_feed AS s
+    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_feed_waiting_changes', s.waiting::float8),
+        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
+        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
+        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, jsonb_build_object('held_by', s.held_by), v.value
+    FROM kepler.stat_horizon AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_horizon_held_seconds', extract(epoch FROM statement_timestamp() - s.began_at)::float8),
+        ('kepler_horizon_held_transactions', s.transactions::float8)) AS v (name, value)
+    UNION ALL
+    SELECT v.name, jsonb_build_object('workspace_id', s.workspace_id), v.value
+    FROM (
+        SELECT x.workspace_id, sum(x.running) AS running, sum(x.waiting) AS waiting, sum(x.overdue) AS overdue, min(x.oldest_started_at) AS oldest_started_at
+        FROM kepler.stat_executions AS x GROUP BY x.workspace_id
+    ) AS s
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_executions_running', s.running::float8),
+        ('kepler_executions_waiting', s.waiting::float8),
+        ('kepler_executions_overdue', s.overdue::float8),
+        ('kepler_executions_oldest_age_seconds', extract(epoch FROM statement_timestamp() - s.oldest_started_at)::float8)) AS v (name, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_workspaces() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_workspaces() IS 'Internal: what metrics() say of workspaces';
 CREATE FUNCTION kepler_internal.named_memories(memory_ids text[], keys text[], namespace text, user_id text, workspace_id text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -4354,6 +5189,23 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.next_retention(jsonb,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.next_retention(jsonb,boolean) IS 'Internal: the next batch of run_retention';
+CREATE FUNCTION kepler_internal.node_keys()
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
+    RETURN QUERY EXECUTE
+        'SELECT DISTINCT ON (p.groupid) k.key FROM kepler_internal.part_keys() AS k (key)
+         JOIN pg_catalog.pg_dist_placement AS p
+             ON p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', k.key)
+         ORDER BY p.groupid, k.key';
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.node_keys() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.node_keys() IS 'Internal: an id for each node of a cluster that has parts, as a workspace there may have';
 CREATE FUNCTION kepler_internal.number_workflow_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4558,6 +5410,7 @@ AS $function$
 DECLARE
     name text;
     has_rows boolean;
+    by_workspace regclass[];
 BEGIN
     PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
@@ -4571,12 +5424,12 @@ BEGIN
         END LOOP;
         PERFORM kepler.install();
     END IF;
+    -- Before what it is read from goes.
+    SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
             EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND EXISTS (
-                SELECT FROM kepler_internal.cluster_tables() AS t WHERE t.relation = name::regclass AND t.lies = 'by workspace')
-            THEN
+            IF has_rows AND name::regclass = ANY (by_workspace) THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('a worker has rows of its own in %s', name),
                     HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
@@ -4619,6 +5472,59 @@ CREATE FUNCTION kepler_internal.reap_leases(workspace_id text, entity_type text,
 AS 'MODULE_PATHNAME', 'reap_leases_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.reap_leases(text,text,integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.reap_leases(text,text,integer) IS 'Internal: takes back what expired leases of a type hold';
+CREATE FUNCTION kepler_internal.redact_history_in_parts(workspace_id text, reason text, max_rows integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key text;
+    redacted bigint := 0;
+BEGIN
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        redacted := redacted + kepler_internal.redact_history_of_node(workspace_id, reason, max_rows, key);
+    END LOOP;
+    RETURN redacted;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.redact_history_in_parts(text,text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.redact_history_in_parts(text,text,integer) IS 'Internal: redacts the history of a workspace on all nodes with parts';
+CREATE FUNCTION kepler_internal.redact_history_of_node(workspace_id text, reason text, max_rows integer, part_of text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN RETURN kepler_internal.redact_history(workspace_id, reason, max_rows => max_rows); END $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.redact_history_of_node(text,text,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.redact_history_of_node(text,text,integer,text) IS 'Internal: redacts the history of a workspace on a node';
+CREATE FUNCTION kepler_internal.redact_user_elsewhere(workspace_id text, user_id text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key text;
+    redacted bigint := 0;
+BEGIN
+    IF NOT kepler_internal.is_distributed()
+        OR NOT pg_has_role((SELECT c.relowner FROM pg_class AS c WHERE c.oid = 'kepler.workspaces'::regclass), 'USAGE')
+    THEN
+        RETURN 0;
+    END IF;
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        redacted := redacted + kepler_internal.redact_user_of_node(workspace_id, user_id, key);
+    END LOOP;
+    RETURN redacted + kepler_internal.redact_user(workspace_id, user_id, 9223372036854775807);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.redact_user_elsewhere(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.redact_user_elsewhere(text,text) IS 'Internal: takes a person out of the history on all nodes of a cluster';
+CREATE FUNCTION kepler_internal.redact_user_of_node(workspace_id text, user_id text, part_of text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ BEGIN RETURN kepler_internal.redact_user(workspace_id, user_id, 9223372036854775807); END $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.redact_user_of_node(text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.redact_user_of_node(text,text,text) IS 'Internal: takes a person out of the history on a node';
 CREATE FUNCTION kepler_internal.reference_condition(foreign_key oid, parent text, child text)
  RETURNS text
  LANGUAGE sql
@@ -4726,6 +5632,38 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.refresh_words(integer,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.refresh_words(integer,text) IS 'Internal: see refresh_words';
+CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint, most bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    bad bigint;
+BEGIN
+    EXECUTE format('SELECT min(l.number) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS l (line, number)
+        CROSS JOIN LATERAL pg_catalog.json_to_record(kepler_internal.archived_row(l.line)) AS p (%I pg_catalog.int8)
+        WHERE p.%1$I OPERATOR(pg_catalog.>) $3 AND p.%1$I OPERATOR(pg_catalog.<=) $4', column_name)
+    INTO bad USING lines, numbers, highest, most;
+    IF bad IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'data_exception',
+            MESSAGE = format('line %s of the archive cannot be imported', bad),
+            DETAIL = format('/row/%s: it is above %s, too far ahead of the numbers that were given here. Nothing was imported.',
+                replace(replace(column_name, '~', '~0'), '/', '~1'), highest);
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.refuse_numbers(text[],bigint[],text,bigint,bigint) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.refuse_numbers(text[],bigint[],text,bigint,bigint) IS 'Internal: fails where a row of an archive has a number that would use up a sequence';
+CREATE FUNCTION kepler_internal.relation_here(relation regclass)
+ RETURNS regclass
+ LANGUAGE c
+ STABLE STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'relation_here_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.relation_here(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.relation_here(regclass) IS 'Internal: what has the rows of a table here: in a part of a cluster its shard';
 CREATE FUNCTION kepler_internal.repair_enrichment_step(after text, max_rows integer, workspace_id text DEFAULT kepler.current_workspace_id(), OUT last text, OUT requeued bigint, OUT held bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -5031,6 +5969,14 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.retention_step_failed(jsonb,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.retention_step_failed(jsonb,text,text) IS 'Internal: a batch of run_retention that failed';
+CREATE FUNCTION kepler_internal.search_vectors_of_part(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer, filter jsonb, metric text, min_similarity double precision, columns text[], query_text text, words_column text, language text, fusion jsonb, part_of text)
+ RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'search_vectors_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.search_vectors_of_part(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.search_vectors_of_part(regclass,text,@extschema:vector@.vector,integer,jsonb,text,double precision,text[],text,text,text,jsonb,text) IS 'Internal: search_vectors in a part of a cluster';
 CREATE FUNCTION kepler_internal.server_warning(version integer)
  RETURNS text
  LANGUAGE c
@@ -5068,6 +6014,170 @@ CREATE FUNCTION kepler_internal.ship(function anyelement, VARIADIC arguments "an
 AS 'MODULE_PATHNAME', 'kepler_ship';
 REVOKE EXECUTE ON FUNCTION kepler_internal.ship(anyelement,"any") FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.ship(anyelement,"any") IS 'Internal: sends a call to the node of its workspace; the planner puts it in the place of the call';
+CREATE FUNCTION kepler_internal.status_in_parts(OUT tables jsonb, OUT made jsonb, OUT queue jsonb, OUT runs jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    here text[];
+    by_workspace text[];
+    everywhere text[];
+    nodes text[] := ARRAY(SELECT k FROM kepler_internal.node_keys() AS k);
+    part text;
+    is_first boolean := true;
+    told jsonb[] := '{}';
+    counted jsonb[] := '{}';
+BEGIN
+    SELECT array_agg(c.relname::text) FILTER (WHERE l.lies IS NULL), array_agg(c.relname::text) FILTER (WHERE l.lies = 'by workspace'),
+        array_agg(c.relname::text) FILTER (WHERE l.lies = 'everywhere')
+    INTO here, by_workspace, everywhere
+    FROM pg_class AS c CROSS JOIN LATERAL kepler_internal.lies_now(c.oid) AS l (lies)
+    WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+        AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members', 'parts', 'two_phase') AND c.relname !~ '_[0-9]+$';
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        told := told || kepler_internal.status_of_part(by_workspace
+            || CASE WHEN is_first THEN everywhere ELSE '{}' END
+            || CASE WHEN part = ANY (nodes)
+                THEN ARRAY(SELECT h FROM unnest(here) AS h WHERE kepler_internal.is_of_each_node(h::name)) ELSE '{}' END, part);
+        is_first := false;
+    END LOOP;
+    SELECT array_agg(kepler_internal.table_status(format('kepler.%I', h)::regclass) || jsonb_build_object('name', h))
+    INTO counted FROM unnest(here) AS h;
+    SELECT jsonb_object_agg(s.name, jsonb_build_object('rows', s.rows, 'estimated', s.estimated, 'bytes', s.bytes)) INTO tables
+    FROM (
+        SELECT t.name, sum(t.rows) AS rows, bool_or(t.estimated) AS estimated, sum(t.bytes) AS bytes
+        FROM (
+            SELECT o.name, r.* FROM unnest(told) AS p (said)
+            CROSS JOIN LATERAL jsonb_each(p.said -> 'tables') AS o (name, status)
+            CROSS JOIN LATERAL jsonb_to_record(o.status) AS r (rows bigint, estimated boolean, bytes bigint)
+            UNION ALL
+            SELECT r.* FROM unnest(counted) AS p (said)
+            CROSS JOIN LATERAL jsonb_to_record(p.said) AS r (name text, rows bigint, estimated boolean, bytes bigint)
+        ) AS t GROUP BY t.name
+    ) AS s;
+    SELECT jsonb_object_agg(k.kind, jsonb_build_object(
+        'tables', k.tables, 'rows', k.row_count, 'estimated', true, 'bytes', k.bytes)) INTO made
+    FROM (
+        SELECT 'entries' AS kind, count(*) AS tables, coalesce(sum(nullif(c.reltuples, -1)), 0)::bigint AS row_count,
+            coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes
+        FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p') AND right(c.relname::text, 11) <> '_embeddings'
+            AND c.relname !~ '_embeddings_[0-9]+$'
+        UNION ALL
+        SELECT 'embeddings', (
+                SELECT count(*) FROM pg_class AS c
+                WHERE c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
+                    AND right(c.relname::text, 11) = '_embeddings'),
+            coalesce(sum((p.said #>> '{embeddings,rows}')::bigint), 0)::bigint,
+            coalesce(sum((p.said #>> '{embeddings,bytes}')::bigint), 0)::bigint
+        FROM unnest(told) AS p (said)
+    ) AS k;
+    SELECT CASE WHEN bool_and(p.said -> 'queue' <> 'null') THEN jsonb_build_object(
+            'oldest_ready_at', min((p.said #>> '{queue,oldest_ready_at}')::timestamptz),
+            'leases', sum((p.said #>> '{queue,leases}')::bigint),
+            'expired_leases', sum((p.said #>> '{queue,expired_leases}')::bigint)) END,
+        CASE WHEN bool_and(p.said -> 'runs' <> 'null') THEN jsonb_build_object(
+            'running', sum((p.said #>> '{runs,running}')::bigint), 'overdue', sum((p.said #>> '{runs,overdue}')::bigint)) END
+    INTO queue, runs FROM unnest(told) AS p (said);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.status_in_parts() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.status_in_parts() IS 'Internal: what status() says of all parts';
+CREATE FUNCTION kepler_internal.status_of_part(table_names text[], part_of text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN (
+        SELECT jsonb_build_object('queue', w.queue, 'runs', w.runs,
+            'tables', (SELECT jsonb_object_agg(t.name, kepler_internal.table_status(format('kepler.%I', t.name)::regclass))
+                FROM unnest(table_names) AS t (name)),
+            'embeddings', (
+                SELECT jsonb_build_object('rows', coalesce(sum(nullif(h.reltuples, -1)), 0)::bigint,
+                    'bytes', coalesce(sum(pg_total_relation_size(h.oid)), 0)::bigint)
+                FROM pg_class AS h
+                WHERE h.oid = ANY (ARRAY(
+                    SELECT kepler_internal.relation_here(c.oid) FROM pg_class AS c
+                    WHERE c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
+                        AND right(c.relname::text, 11) = '_embeddings')::oid[])))
+        FROM kepler_internal.status_of_work() AS w);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.status_of_part(text[],text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.status_of_part(text[],text) IS 'Internal: what status() says of a part of a cluster';
+CREATE FUNCTION kepler_internal.status_of_work(OUT queue jsonb, OUT runs jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    -- The first of each type, by the index.
+    IF has_column_privilege('kepler.enrichment_queue', 'ready_at', 'SELECT') THEN
+        SELECT jsonb_build_object(
+            'oldest_ready_at', min(q.ready_at),
+            'leases', (SELECT count(*) FROM kepler.leases AS l),
+            'expired_leases', (SELECT count(*) FROM kepler.leases AS l WHERE l.lease_until <= clock_timestamp()))
+        INTO queue
+        FROM kepler.enrichment_policies AS p
+        CROSS JOIN LATERAL (
+            SELECT n.ready_at FROM kepler.enrichment_queue AS n
+            WHERE n.workspace_id = p.workspace_id AND n.entity_type = p.entity_type
+                AND n.ready_at <= clock_timestamp()
+            ORDER BY n.ready_at LIMIT 1) AS q;
+    END IF;
+    IF has_column_privilege('kepler.executions', 'deadline_at', 'SELECT') THEN
+        SELECT jsonb_build_object(
+            'running', count(*),
+            'overdue', count(*) FILTER (WHERE e.deadline_at <= clock_timestamp()))
+        INTO runs
+        FROM kepler.executions AS e WHERE e.status = 'RUNNING';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.status_of_work() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.status_of_work() IS 'Internal: what waits, for status()';
+CREATE OR REPLACE FUNCTION kepler_internal.table_status(relation regclass)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+DECLARE
+    counted_up_to constant bigint := 64 * 1024 * 1024;
+    row_count bigint;
+    estimated boolean;
+    bytes bigint;
+    -- In a part of a cluster the shards.
+    relations constant oid[] := ARRAY(
+        SELECT kepler_internal.relation_here(r.relation)
+        FROM (SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t) AS r (relation));
+BEGIN
+    SELECT sum(nullif(c.reltuples, -1))::bigint,
+        NOT has_table_privilege(relation, 'SELECT')
+        OR (sum(pg_relation_size(c.oid)) > counted_up_to AND bool_or(c.reltuples >= 0)),
+        sum(pg_total_relation_size(c.oid))
+    INTO row_count, estimated, bytes
+    FROM pg_class AS c
+    WHERE c.oid = ANY (relations);
+    IF NOT estimated THEN
+        EXECUTE format('SELECT count(*) FROM %s', relation) INTO row_count;
+    END IF;
+    RETURN jsonb_build_object(
+        'rows', row_count, 'estimated', estimated, 'bytes', bytes);
+END
+$function$;
 CREATE FUNCTION kepler_internal.tidy_syncs(workspace_id text, max_rows integer)
  RETURNS bigint
  LANGUAGE c
@@ -5212,8 +6322,12 @@ WITH RECURSIVE r AS MATERIALIZED (
     SELECT w.* FROM kepler_internal.workspace_relations($1) AS w WHERE w.left_out IS NULL
 ), links AS MATERIALIZED (
     SELECT f.conrelid AS child, f.confrelid AS parent, f.confdeltype = 'c' AS is_tied,
-        CASE WHEN f.confdeltype = 'n' THEN p.emptied END AS emptied, p.own, p.others
+        CASE WHEN f.confdeltype = 'n' THEN p.emptied WHEN e.name IS NOT NULL THEN format('%I = NULL', e.column_name) END AS emptied,
+        p.own, p.others
     FROM pg_constraint AS f
+    -- Where a trigger does that in the place of the key.
+    LEFT JOIN kepler_internal.emptied_references() AS e
+        ON e.relation = f.conrelid AND e.name = f.conname AND f.confdeltype = 'a' AND kepler_internal.is_distributed()
     CROSS JOIN LATERAL (
         SELECT string_agg(format('@.%I', a.attname), ', ' ORDER BY k.at) AS own,
             string_agg(format('#.%I', b.attname), ', ' ORDER BY k.at) AS others,
@@ -5255,6 +6369,18 @@ SELECT row_number() OVER (ORDER BY rows.depth, r.position, rows.condition)::inte
 FROM rows
 JOIN r ON r.relation = rows.relation
 $function$;
+CREATE FUNCTION kepler_internal.wait_for_workspace_of_part(workspace_id text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id FOR UPDATE;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.wait_for_workspace_of_part(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.wait_for_workspace_of_part(text) IS 'Internal: waits for those who have inserted rows of a workspace';
 CREATE FUNCTION kepler_internal.way_out(class oid, id oid, sub integer, type text, identity text)
  RETURNS text
  LANGUAGE sql
@@ -5319,6 +6445,7 @@ DECLARE
     level integer := 0;
     levels integer[];
     found integer[];
+    is_distributed constant boolean := kepler_internal.is_distributed();
 BEGIN
     SELECT array_agg(t.kind ORDER BY t.kind, t.key), array_agg(t.key ORDER BY t.kind, t.key),
         array_agg(t.relation ORDER BY t.kind, t.key), array_agg(t.tenant_column ORDER BY t.kind, t.key),
@@ -5336,6 +6463,8 @@ BEGIN
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
+            -- Shards of these, and what has no rows.
+            AND NOT (is_distributed AND (c.relname IN ('parts', 'two_phase') OR c.relname ~ '_[0-9]+$'))
         UNION ALL
         SELECT 'entry table', 'entries:' || e.id, c.oid, NULL
         FROM kepler.entry_tables AS e
@@ -5523,3 +6652,37 @@ COMMENT ON PROCEDURE kepler.run_retention(interval) IS 'Deletes rows that are ol
 budget: how long it may take; the batch that is under way is finished.
 Cannot run inside of a transaction.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a transaction.';
+CREATE PROCEDURE kepler_internal.commit_in_two_phases()
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $procedure$
+BEGIN
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+    DELETE FROM kepler.two_phase;
+END
+$procedure$;
+REVOKE EXECUTE ON PROCEDURE kepler_internal.commit_in_two_phases() FROM PUBLIC;
+COMMENT ON PROCEDURE kepler_internal.commit_in_two_phases() IS 'Internal: has the transaction of a cluster commit in two phases';
+CREATE PROCEDURE kepler_internal.tell_who(IN actor text, IN request_id text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $procedure$
+BEGIN
+    EXECUTE format('SET LOCAL kepler.actor = %L', tell_who.actor);
+    EXECUTE format('SET LOCAL kepler.request_id = %L', tell_who.request_id);
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+END
+$procedure$;
+REVOKE EXECUTE ON PROCEDURE kepler_internal.tell_who(text,text) FROM PUBLIC;
+COMMENT ON PROCEDURE kepler_internal.tell_who(text,text) IS 'Internal: tells other nodes of a cluster who acts, for this transaction';
+CREATE PROCEDURE kepler_internal.tell_workspace(IN workspace_id text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $procedure$
+BEGIN
+    EXECUTE format('SET LOCAL kepler.sent_workspace_id = %L', tell_workspace.workspace_id);
+    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
+END
+$procedure$;
+REVOKE EXECUTE ON PROCEDURE kepler_internal.tell_workspace(text) FROM PUBLIC;
+COMMENT ON PROCEDURE kepler_internal.tell_workspace(text) IS 'Internal: tells other nodes of a cluster the workspace of the transaction';

@@ -260,8 +260,14 @@ fn run_pending() -> Result<i32, Error> {
         let _installing = versions::Installing::begin();
         let is_distributed = part::is_distributed();
         // What is made here is this node's, until it is distributed.
-        let _for_itself = (cluster::is_loaded() && !is_distributed)
-            .then(|| LocalSettings::set(&[(c"citus.enable_ddl_propagation", c"off")]));
+        // What is distributed is changed part by part, since several of its tables are.
+        let _for_itself = cluster::is_loaded().then(|| {
+            LocalSettings::set(&[if is_distributed {
+                (c"citus.multi_shard_modify_mode", c"sequential")
+            } else {
+                (c"citus.enable_ddl_propagation", c"off")
+            }])
+        });
         // From here on with the rights of the owner alone, also for a superuser.
         let acting = Owner::of(owner).act();
         let found = match installed {

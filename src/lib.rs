@@ -99,7 +99,9 @@ pub extern "C-unwind" fn _PG_init() {
 }
 
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
-extension_sql_file!("../sql/functions/cluster.sql", name = "cluster");
+extension_sql_file!("../sql/functions/cluster.sql", name = "cluster", requires = ["cluster_parts"]);
+extension_sql_file!("../sql/functions/cluster_parts.sql", name = "cluster_parts");
+extension_sql_file!("../sql/functions/cluster_status.sql", name = "cluster_status");
 extension_sql_file!("../sql/functions/cluster_nodes.sql", name = "cluster_nodes");
 extension_sql_file!("../sql/functions/workspaces.sql", name = "workspaces");
 extension_sql_file!(

@@ -10,7 +10,7 @@ AS 'MODULE_PATHNAME', 'kepler_ship';
 -- several statements and hands SET LOCAL on to all nodes that it reaches; and with an intermediate result, of no rows here, it
 -- begins it on each of them.
 CREATE PROCEDURE kepler_internal.tell_workspace(workspace_id text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     EXECUTE format('SET LOCAL kepler.sent_workspace_id = %L', tell_workspace.workspace_id);
@@ -21,7 +21,7 @@ $$;
 -- Has the transaction commit in two phases. Where it has written to a single node Citus sends COMMIT alone otherwise, and only warns
 -- if that fails. A deletion on this node lets Citus prepare what was written to others.
 CREATE PROCEDURE kepler_internal.commit_in_two_phases()
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
@@ -38,8 +38,7 @@ AS $$
     SELECT c.oid::regclass, CASE
         WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
         -- They note what is done on a node; roles have other numbers on each.
-        WHEN c.relname IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
-            'history_transactions', 'history_shapes', 'history_redactions', 'history_seals') THEN 'node'
+        WHEN kepler_internal.is_of_each_node(c.relname) THEN 'node'
         -- Tables that are made while the cluster works are made on the coordinator.
         WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
             'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'
@@ -286,6 +285,7 @@ BEGIN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
+    PERFORM kepler_internal.complete_nodes();
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
 END

@@ -1,7 +1,7 @@
 -- What each node of a cluster has and does for itself: how it comes to it, and how it is told.
 
 -- A command on the node of a workspace's part, in this transaction.
-CREATE FUNCTION kepler_internal.run_in_part(workspace_id text, command text) RETURNS text
+CREATE FUNCTION kepler_internal.run_in_part(part_of text, command text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

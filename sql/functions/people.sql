@@ -14,8 +14,12 @@ WITH RECURSIVE r AS MATERIALIZED (
     SELECT w.* FROM kepler_internal.workspace_relations($1) AS w WHERE w.left_out IS NULL
 ), links AS MATERIALIZED (
     SELECT f.conrelid AS child, f.confrelid AS parent, f.confdeltype = 'c' AS is_tied,
-        CASE WHEN f.confdeltype = 'n' THEN p.emptied END AS emptied, p.own, p.others
+        CASE WHEN f.confdeltype = 'n' THEN p.emptied WHEN e.name IS NOT NULL THEN format('%I = NULL', e.column_name) END AS emptied,
+        p.own, p.others
     FROM pg_constraint AS f
+    -- Where a trigger does that in the place of the key.
+    LEFT JOIN kepler_internal.emptied_references() AS e
+        ON e.relation = f.conrelid AND e.name = f.conname AND f.confdeltype = 'a' AND kepler_internal.is_distributed()
     CROSS JOIN LATERAL (
         SELECT string_agg(format('@.%I', a.attname), ', ' ORDER BY k.at) AS own,
             string_agg(format('#.%I', b.attname), ', ' ORDER BY k.at) AS others,
@@ -159,9 +163,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.erase_user(
-    user_id text, workspace_id text DEFAULT kepler.current_workspace_id(),
-    OUT relation regclass, OUT outcome text, OUT rows bigint
+-- Erases a person on the node where this is called. relation: by its name, as oids mean nothing on another node.
+CREATE FUNCTION kepler_internal.erase_user_of_part(
+    user_id text, workspace_id text, OUT relation text, OUT outcome text, OUT rows bigint
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -254,6 +258,36 @@ BEGIN
             outcome := 'anonymised';
             RETURN NEXT;
         END IF;
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.erase_user(
+    user_id text, workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT relation regclass, OUT outcome text, OUT rows bigint
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    redacted bigint := 0;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    FOR relation, outcome, rows IN
+        SELECT e.relation::regclass, e.outcome, e.rows FROM kepler_internal.erase_user_of_part(user_id, workspace_id) AS e
+    LOOP
+        IF relation = 'kepler.history'::regclass THEN
+            redacted := rows;
+        ELSE
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+    redacted := redacted + kepler_internal.redact_user_elsewhere(workspace_id, user_id);
+    IF redacted > 0 THEN
+        relation := 'kepler.history';
+        outcome := 'anonymised';
+        rows := redacted;
+        RETURN NEXT;
     END IF;
 END
 $$;

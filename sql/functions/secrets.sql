@@ -1,10 +1,10 @@
 -- Looks for secrets in what is stored.
 
 -- One pass over the table, each row by itself: memory is that of the largest value. Keys are printed by the output functions
--- of their types; a cast could be somebody's code. A key that is a secret is not shown.
-CREATE FUNCTION kepler.find_secrets(
-    relation regclass, include_possible boolean DEFAULT false
-) RETURNS TABLE (key jsonb, column_name text, path text, kind text, certainty text)
+-- of their types; a cast could be somebody's code. A key that is a secret is not shown. part_of: the part of a
+-- cluster to look into; without it what is here.
+CREATE FUNCTION kepler_internal.find_secrets_of_part(relation regclass, include_possible boolean, part_of text)
+RETURNS TABLE (key jsonb, column_name text, path text, kind text, certainty text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
@@ -73,5 +73,26 @@ BEGIN
     RETURN QUERY EXECUTE format(
         'SELECT jsonb_build_object(%s), f.* FROM %s AS t CROSS JOIN LATERAL (%s) AS f (column_name, path, kind, certainty)',
         row_key, $1, looks) USING $2;
+END
+$$;
+
+CREATE FUNCTION kepler.find_secrets(
+    relation regclass, include_possible boolean DEFAULT false
+) RETURNS TABLE (key jsonb, column_name text, path text, kind text, certainty text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    part text;
+BEGIN
+    IF NOT kepler_internal.is_distributed() OR kepler_internal.lies_now($1) IS NULL THEN
+        RETURN QUERY SELECT f.* FROM kepler_internal.find_secrets_of_part($1, $2, NULL) AS f;
+        RETURN;
+    END IF;
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        RETURN QUERY SELECT f.* FROM kepler_internal.find_secrets_of_part($1, $2, part) AS f;
+        -- Each part has all rows of these.
+        EXIT WHEN kepler_internal.lies_now($1) = 'everywhere';
+    END LOOP;
 END
 $$;

@@ -11,6 +11,10 @@ DECLARE
     row_count bigint;
     estimated boolean;
     bytes bigint;
+    -- In a part of a cluster the shards.
+    relations constant oid[] := ARRAY(
+        SELECT kepler_internal.relation_here(r.relation)
+        FROM (SELECT relation UNION SELECT t.relid FROM pg_partition_tree(relation) AS t) AS r (relation));
 BEGIN
     SELECT sum(nullif(c.reltuples, -1))::bigint,
         NOT has_table_privilege(relation, 'SELECT')
@@ -18,7 +22,7 @@ BEGIN
         sum(pg_total_relation_size(c.oid))
     INTO row_count, estimated, bytes
     FROM pg_class AS c
-    WHERE c.oid = relation OR c.oid IN (SELECT t.relid FROM pg_partition_tree(relation) AS t);
+    WHERE c.oid = ANY (relations);
     IF NOT estimated THEN
         EXECUTE format('SELECT count(*) FROM %s', relation) INTO row_count;
     END IF;
@@ -27,35 +31,13 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION kepler.status() RETURNS jsonb
+-- What waits, as far as the caller may see it.
+CREATE FUNCTION kepler_internal.status_of_work(OUT queue jsonb, OUT runs jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
-DECLARE
-    tables jsonb;
-    made jsonb;
-    queue jsonb;
-    runs jsonb;
 BEGIN
-    PERFORM kepler_internal.require_tables();
-    SELECT jsonb_object_agg(c.relname, kepler_internal.table_status(c.oid::regclass)) INTO tables
-    FROM pg_class AS c
-    WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-        AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members');
-
-    -- There may be thousands: what the statistics say of all of them.
-    SELECT jsonb_object_agg(k.kind, jsonb_build_object(
-        'tables', k.tables, 'rows', k.row_count, 'estimated', true, 'bytes', k.bytes)) INTO made
-    FROM (
-        SELECT w.kind, count(c.oid) AS tables, coalesce(sum(nullif(c.reltuples, -1)), 0)::bigint AS row_count,
-            coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes
-        FROM (VALUES ('entries'), ('embeddings')) AS w (kind)
-        LEFT JOIN pg_class AS c ON c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
-            AND (right(c.relname::text, 11) = '_embeddings') = (w.kind = 'embeddings')
-        GROUP BY w.kind
-    ) AS k;
-
     -- The first of each type, by the index.
     IF has_column_privilege('kepler.enrichment_queue', 'ready_at', 'SELECT') THEN
         SELECT jsonb_build_object(
@@ -76,6 +58,43 @@ BEGIN
             'overdue', count(*) FILTER (WHERE e.deadline_at <= clock_timestamp()))
         INTO runs
         FROM kepler.executions AS e WHERE e.status = 'RUNNING';
+    END IF;
+END
+$$;
+
+CREATE FUNCTION kepler.status() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    tables jsonb;
+    made jsonb;
+    queue jsonb;
+    runs jsonb;
+BEGIN
+    PERFORM kepler_internal.require_tables();
+    IF kepler_internal.is_distributed() THEN
+        SELECT p.tables, p.made, p.queue, p.runs INTO tables, made, queue, runs FROM kepler_internal.status_in_parts() AS p;
+    ELSE
+        SELECT jsonb_object_agg(c.relname, kepler_internal.table_status(c.oid::regclass)) INTO tables
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+            AND c.relname NOT IN ('schema_versions', 'access_levels', 'workspace_members');
+
+        -- There may be thousands: what the statistics say of all of them.
+        SELECT jsonb_object_agg(k.kind, jsonb_build_object(
+            'tables', k.tables, 'rows', k.row_count, 'estimated', true, 'bytes', k.bytes)) INTO made
+        FROM (
+            SELECT w.kind, count(c.oid) AS tables, coalesce(sum(nullif(c.reltuples, -1)), 0)::bigint AS row_count,
+                coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS bytes
+            FROM (VALUES ('entries'), ('embeddings')) AS w (kind)
+            LEFT JOIN pg_class AS c ON c.relnamespace = to_regnamespace('kepler_data') AND c.relkind IN ('r', 'p')
+                AND (right(c.relname::text, 11) = '_embeddings') = (w.kind = 'embeddings')
+            GROUP BY w.kind
+        ) AS k;
+
+        SELECT w.queue, w.runs INTO queue, runs FROM kepler_internal.status_of_work() AS w;
     END IF;
 
     RETURN jsonb_build_object(

@@ -23,6 +23,7 @@ DECLARE
     level integer := 0;
     levels integer[];
     found integer[];
+    is_distributed constant boolean := kepler_internal.is_distributed();
 BEGIN
     SELECT array_agg(t.kind ORDER BY t.kind, t.key), array_agg(t.key ORDER BY t.kind, t.key),
         array_agg(t.relation ORDER BY t.kind, t.key), array_agg(t.tenant_column ORDER BY t.kind, t.key),
@@ -40,6 +41,8 @@ BEGIN
         JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'workspace_id' AND NOT a.attisdropped
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
             AND c.relname <> ALL ('{entry_tables,structures,hidden_fields,blueprints}')
+            -- Shards of these, and what has no rows.
+            AND NOT (is_distributed AND (c.relname IN ('parts', 'two_phase') OR c.relname ~ '_[0-9]+$'))
         UNION ALL
         SELECT 'entry table', 'entries:' || e.id, c.oid, NULL
         FROM kepler.entry_tables AS e
@@ -164,8 +167,9 @@ BEGIN
 END
 $$;
 
--- Which tables of a workspace hold rows; NULL where none does. What an archive leaves out does not count.
-CREATE FUNCTION kepler_internal.held_by_workspace(workspace_id text) RETURNS text
+-- Which tables of a workspace hold rows; NULL where none does. What an archive leaves out does not count. in_part: as of
+-- delete_workspace_rows.
+CREATE FUNCTION kepler_internal.held_in_tables(workspace_id text, in_part boolean) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -176,7 +180,10 @@ DECLARE
     held text[] := '{}';
 BEGIN
     FOR part IN
-        SELECT r.* FROM kepler_internal.workspace_relations(workspace_id) AS r WHERE r.left_out IS NULL ORDER BY r.position
+        SELECT r.* FROM kepler_internal.workspace_relations(workspace_id) AS r
+        WHERE r.left_out IS NULL
+            AND (in_part IS NULL OR coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part)
+        ORDER BY r.position
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s%s)', part.relation,
                 CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
@@ -187,6 +194,24 @@ BEGIN
         END IF;
     END LOOP;
     RETURN nullif(array_to_string(held, ', '), '');
+END
+$$;
+
+-- The same of all tables, wherever they lie.
+CREATE FUNCTION kepler_internal.held_by_workspace(workspace_id text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    held text[];
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN
+        RETURN kepler_internal.held_in_tables(workspace_id, NULL);
+    END IF;
+    held := string_to_array(kepler_internal.held_by_workspace_of_part(workspace_id), ', ')
+        || string_to_array(kepler_internal.held_in_tables(workspace_id, false), ', ');
+    RETURN (
+        SELECT string_agg(r.relation::text, ', ' ORDER BY r.position) FROM kepler_internal.workspace_relations(workspace_id) AS r
+        WHERE r.relation::text = ANY (held));
 END
 $$;
 

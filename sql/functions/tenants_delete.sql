@@ -9,10 +9,17 @@ AS $$
 DECLARE
     deleting_at timestamptz;
     held text;
+    is_known boolean;
+    -- Citus has all nodes write the same, and takes nothing that each of them would work out.
+    marked_at timestamptz;
 BEGIN
     -- Waits for whoever has inserted rows that refer to it.
     SELECT w.deleting_at INTO deleting_at FROM kepler.workspaces AS w WHERE w.id = workspace_id FOR UPDATE;
-    IF NOT FOUND THEN
+    is_known := FOUND;
+    IF is_known AND kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.wait_for_workspace_of_part(workspace_id);
+    END IF;
+    IF NOT is_known THEN
         RAISE EXCEPTION USING ERRCODE = 'foreign_key_violation', MESSAGE = format('workspace "%s" does not exist', workspace_id);
     ELSIF deleting_at IS NOT NULL THEN
         RETURN;
@@ -29,7 +36,8 @@ BEGIN
             HINT = format('SELECT * FROM kepler.workspace_report(%L); counts them. CALL kepler.delete_workspace(%1$L, with_rows => true); '
                 'deletes them too.', workspace_id);
     END IF;
-    UPDATE kepler.workspaces AS w SET deleting_at = clock_timestamp() WHERE w.id = workspace_id;
+    marked_at := clock_timestamp();
+    UPDATE kepler.workspaces AS w SET deleting_at = marked_at WHERE w.id = workspace_id;
 END
 $$;
 
@@ -103,40 +111,23 @@ BEGIN
 END
 $$;
 
--- Deletes a part of a workspace: a blueprint, an entry table, or some rows of its tables. place: where to go on, NULL at first;
--- gives NULL when nothing is left. It goes round until a round has met nothing: transactions that were under way may have
--- written behind it.
-CREATE FUNCTION kepler_internal.delete_workspace_part(workspace_id text, max_rows integer, place jsonb) RETURNS jsonb
+-- Deletes rows of a workspace from its tables, in an order that leaves nothing behind that refers to what is gone. place: where to go
+-- on; gives that, or NULL when a round has met nothing: transactions that were under way may have written behind it. in_part: of
+-- tables that lie in a part of a cluster, and with it on its node, or that do not; NULL where there is no cluster.
+CREATE FUNCTION kepler_internal.delete_workspace_rows(workspace_id text, max_rows integer, place jsonb, in_part boolean) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
-    listed record;
     part record;
     left_rows integer := max_rows;
     met bigint;
     last text[];
-    redacted bigint;
     after text[] := CASE WHEN place ? 'after' THEN ARRAY(SELECT jsonb_array_elements_text(place -> 'after')) END;
     is_found boolean := coalesce((place ->> 'is_found')::boolean, false);
     is_reached boolean := place -> 'relation' IS NULL;
 BEGIN
-    PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-    SELECT b.name INTO listed FROM kepler.blueprints AS b WHERE b.workspace_id = workspace_id ORDER BY b.name LIMIT 1;
-    IF FOUND THEN
-        PERFORM kepler.drop_blueprint(listed.name, '{"with_rows": true}');
-        RETURN '{}';
-    END IF;
-    SELECT e.id, e.table_name INTO listed FROM kepler.entry_tables AS e
-    WHERE e.workspace_id = workspace_id ORDER BY e.id LIMIT 1;
-    IF FOUND THEN
-        PERFORM kepler_internal.delete_entry_table(workspace_id, listed.id, listed.table_name);
-        RETURN '{}';
-    END IF;
     -- What refers to others first.
     FOR part IN
         SELECT r.kind, p.relid AS relation, r.tenant_column
@@ -149,6 +140,8 @@ BEGIN
         ) AS p
         -- The rows of the history stay, without what they tell: its seals are over all workspaces.
         WHERE r.key NOT LIKE 'kepler.history%'
+            AND CASE WHEN in_part THEN kepler_internal.lies_now(r.relation) IS DISTINCT FROM 'everywhere'
+                WHEN NOT in_part THEN kepler_internal.lies_now(r.relation) IS NULL ELSE true END
         ORDER BY r.left_out IS NOT NULL, r.position DESC, p.relid::oid
     LOOP
         is_reached := is_reached OR part.relation::text = place ->> 'relation';
@@ -173,10 +166,47 @@ BEGIN
         left_rows := left_rows - met;
         after := NULL;
     END LOOP;
-    IF is_found OR NOT is_reached THEN
+    RETURN CASE WHEN is_found OR NOT is_reached THEN '{}'::jsonb END;
+END
+$$;
+
+-- Deletes a part of a workspace: a blueprint, an entry table, or some rows of its tables. place: where to go on, NULL at first;
+-- gives NULL when nothing is left.
+CREATE FUNCTION kepler_internal.delete_workspace_part(workspace_id text, max_rows integer, place jsonb) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    listed record;
+    next_place jsonb;
+    redacted bigint;
+    is_distributed constant boolean := kepler_internal.is_distributed();
+BEGIN
+    PERFORM FROM kepler.workspaces AS w WHERE w.id = workspace_id AND w.deleting_at IS NOT NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    SELECT b.name INTO listed FROM kepler.blueprints AS b WHERE b.workspace_id = workspace_id ORDER BY b.name LIMIT 1;
+    IF FOUND THEN
+        PERFORM kepler.drop_blueprint(listed.name, '{"with_rows": true}');
         RETURN '{}';
     END IF;
+    SELECT e.id, e.table_name INTO listed FROM kepler.entry_tables AS e
+    WHERE e.workspace_id = workspace_id ORDER BY e.id LIMIT 1;
+    IF FOUND THEN
+        PERFORM kepler_internal.delete_entry_table(workspace_id, listed.id, listed.table_name);
+        RETURN '{}';
+    END IF;
+    next_place := CASE WHEN is_distributed THEN kepler_internal.delete_workspace_rows_in_parts(workspace_id, max_rows, place)
+        ELSE kepler_internal.delete_workspace_rows(workspace_id, max_rows, place, NULL) END;
+    IF next_place IS NOT NULL THEN
+        RETURN next_place;
+    END IF;
     redacted := kepler_internal.redact_history(workspace_id, 'the workspace was deleted', max_rows => max_rows);
+    IF redacted = 0 AND is_distributed THEN
+        redacted := kepler_internal.redact_history_in_parts(workspace_id, 'the workspace was deleted', max_rows);
+    END IF;
     IF redacted > 0 THEN
         RETURN '{}';
     END IF;

@@ -14,14 +14,16 @@ DECLARE
     to_finish text[] := '{}';
     made oid[] := '{}';
     problem text;
+    other_languages constant text[] := ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}'));
+    -- All rows get words of now.
+    former_languages constant text[] := ARRAY(
+        SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> '');
 BEGIN
     PERFORM kepler_internal.require_empty_workspace(workspace_id);
     INSERT INTO kepler.workspaces AS w (id, name, created_at, updated_at, language, other_languages, former_languages)
     VALUES (workspace_id, archive #>> '{workspace,name}', (archive #>> '{workspace,created_at}')::timestamptz,
         (archive #>> '{workspace,updated_at}')::timestamptz, coalesce(archive #>> '{workspace,language}', 'english'),
-        ARRAY(SELECT jsonb_array_elements_text(archive #> '{workspace,other_languages}')),
-        -- All rows get words of now.
-        ARRAY(SELECT f.name FROM jsonb_array_elements_text(archive #> '{workspace,former_languages}') AS f (name) WHERE f.name <> ''))
+        other_languages, former_languages)
     ON CONFLICT (id) DO UPDATE
     SET name = excluded.name, created_at = excluded.created_at, updated_at = excluded.updated_at, language = excluded.language,
         other_languages = excluded.other_languages, former_languages = excluded.former_languages;
@@ -122,8 +124,8 @@ $$;
 
 -- Writes some lines of an archive. Where some cannot be written, tells which, where in them, and why. Gives the numbers of those
 -- that refer to rows that are not there yet, in tables that were there before the import and kept their foreign keys: they are to
--- be tried again when the others are written, unless is_last.
-CREATE FUNCTION kepler_internal.import_lines(workspace_id text, lines text[], numbers bigint[], is_last boolean) RETURNS bigint[]
+-- be tried again when the others are written, unless is_last. In a cluster: of tables that lie here.
+CREATE FUNCTION kepler_internal.import_lines_here(workspace_id text, lines text[], numbers bigint[], is_last boolean) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -154,7 +156,7 @@ BEGIN
         BEGIN
             PERFORM kepler_internal.refuse_members(part.lines, part.numbers, ARRAY(
                 SELECT a.name FROM kepler_internal.archived_columns(part.relation, part.tenant_column) AS a));
-            PERFORM kepler_internal.refuse_numbers(part.lines, part.numbers, n.column_name, n.highest)
+            PERFORM kepler_internal.refuse_numbers(part.lines, part.numbers, n.column_name, n.highest, n.most)
             FROM kepler_internal.numbered_columns(part.relation) AS n WHERE part.tenant_column IS NOT NULL;
             EXECUTE part.statement
             USING ARRAY(SELECT kepler_internal.archived_row(l.line) FROM unnest(part.lines) WITH ORDINALITY AS l (line, at) ORDER BY l.at),
@@ -177,6 +179,36 @@ BEGIN
                 END;
             END LOOP;
         END;
+    END LOOP;
+    RETURN later;
+END
+$$;
+
+-- The same of all tables: those of a cluster's part write their lines there.
+CREATE FUNCTION kepler_internal.import_lines(workspace_id text, lines text[], numbers bigint[], is_last boolean) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    later bigint[] := '{}';
+    in_part boolean;
+    those record;
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN
+        RETURN kepler_internal.import_lines_here(workspace_id, lines, numbers, is_last);
+    END IF;
+    -- What lies in a part and what does not refer to nothing of each other.
+    FOREACH in_part IN ARRAY ARRAY[true, false] LOOP
+        SELECT array_agg(l.line ORDER BY l.number) AS lines, array_agg(l.number ORDER BY l.number) AS numbers INTO those
+        FROM unnest(lines, numbers) AS l (line, number)
+        CROSS JOIN LATERAL (SELECT substring(l.line FROM '^[{]"table":("([^"\\]|\\.)*"),"row":')::json #>> '{}' AS key) AS k
+        LEFT JOIN kepler_internal.workspace_relations(workspace_id) AS r ON r.key = k.key
+        WHERE coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part;
+        CONTINUE WHEN those.lines IS NULL;
+        later := later || CASE WHEN in_part
+            THEN kepler_internal.import_lines_of_part(workspace_id, those.lines, those.numbers, is_last)
+            ELSE kepler_internal.import_lines_here(workspace_id, those.lines, those.numbers, is_last) END;
     END LOOP;
     RETURN later;
 END
@@ -241,8 +273,8 @@ BEGIN
 END
 $$;
 
--- Fails where a row has a number above a limit.
-CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint) RETURNS void
+-- Fails where a row has a number above a limit. What is above the most that the sequence gives another node of a cluster gave.
+CREATE FUNCTION kepler_internal.refuse_numbers(lines text[], numbers bigint[], column_name text, highest bigint, most bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
@@ -252,8 +284,8 @@ DECLARE
 BEGIN
     EXECUTE format('SELECT min(l.number) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS l (line, number)
         CROSS JOIN LATERAL pg_catalog.json_to_record(kepler_internal.archived_row(l.line)) AS p (%I pg_catalog.int8)
-        WHERE p.%1$I OPERATOR(pg_catalog.>) $3', column_name)
-    INTO bad USING lines, numbers, highest;
+        WHERE p.%1$I OPERATOR(pg_catalog.>) $3 AND p.%1$I OPERATOR(pg_catalog.<=) $4', column_name)
+    INTO bad USING lines, numbers, highest, most;
     IF bad IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'data_exception',
             MESSAGE = format('line %s of the archive cannot be imported', bad),
@@ -326,7 +358,6 @@ AS $$
 DECLARE
     statement text;
     part record;
-    highest bigint;
 BEGIN
     FOREACH statement IN ARRAY statements LOOP
         EXECUTE statement;
@@ -353,16 +384,36 @@ BEGIN
         END IF;
     END LOOP;
     -- Last of all: what an import that fails has taken from a sequence does not come back.
+    IF kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.continue_numbers_of_part(workspace_id);
+        PERFORM kepler_internal.continue_numbers(workspace_id, false);
+    ELSE
+        PERFORM kepler_internal.continue_numbers(workspace_id, NULL);
+    END IF;
+END
+$$;
+
+-- Has sequences go on behind the numbers of a workspace. in_part: as of delete_workspace_rows.
+CREATE FUNCTION kepler_internal.continue_numbers(workspace_id text, in_part boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    part record;
+    highest bigint;
+BEGIN
     FOR part IN
         SELECT r.relation, r.tenant_column, n.column_name, n.sequence, n.last, n.most
         FROM kepler_internal.workspace_relations(workspace_id) AS r
         CROSS JOIN LATERAL kepler_internal.numbered_columns(r.relation) AS n
         WHERE r.left_out IS NULL
+            AND (in_part IS NULL OR coalesce(kepler_internal.lies_now(r.relation) = 'by workspace', false) = in_part)
         ORDER BY r.position
     LOOP
-        EXECUTE format('SELECT max(%I)::bigint FROM %s%s', part.column_name, part.relation,
-                CASE WHEN part.tenant_column IS NOT NULL THEN format(' WHERE %I = $1', part.tenant_column) END)
-            INTO highest USING workspace_id;
+        EXECUTE format('SELECT max(%I)::bigint FROM %2$s WHERE %1$I <= $2%3$s', part.column_name, part.relation,
+                CASE WHEN part.tenant_column IS NOT NULL THEN format(' AND %I = $1', part.tenant_column) END)
+            INTO highest USING workspace_id, part.most;
         -- Of a shared table others may take numbers meanwhile: with room, so that none is given twice.
         IF highest > part.last THEN
             PERFORM setval(part.sequence, least(part.most,

@@ -93,7 +93,9 @@ fn look_across_nodes(
     wanted: &Wanted<'_>,
     given: impl Fn() -> Result<Option<Given>, Error>,
 ) -> Result<(), Error> {
-    if part::is_elsewhere(wanted.relation) && wanted.rights & WRITES != 0 {
+    let is_written = wanted.rights & WRITES != 0;
+    if is_written && part::is_elsewhere(wanted.relation, true) {
+        tell::tell_who()?;
         tell::write()?;
     }
     let knows_it_there = match standing {
@@ -110,11 +112,11 @@ fn look_across_nodes(
             Err(AccessError::ManyWorkspaces { role: role::name(wanted.user) }.into())
         };
     }
-    if !part::is_elsewhere(wanted.relation) {
+    if !part::is_elsewhere(wanted.relation, is_written) {
         return Ok(());
     }
     tell::tell(&current::workspace_id()?)?;
-    if wanted.rights & WRITES == 0 { Ok(()) } else { tell::write() }
+    if is_written { tell::write() } else { Ok(()) }
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

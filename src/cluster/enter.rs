@@ -4,8 +4,8 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
-use crate::pg::cluster::{carry, moved, part};
-use crate::pg::local_settings::{set_as_superuser, set_for_transaction};
+use crate::pg::cluster::{carry, part};
+use crate::pg::local_settings::{initial_value, own_value, set_as_superuser, set_for_transaction};
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
 use crate::workspace::{WorkspaceError, require_own};
@@ -55,25 +55,64 @@ fn enter_part(workspace_id: String, settings: Vec<String>) -> Result<String, Err
     Ok(enter(workspace_id, &settings)?)
 }
 
-fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
+/// Fails unless the session is in a part that is here, where it stays to the end of the transaction.
+fn require_part(workspace_id: &str) -> Result<(), Error> {
     if part::current() == 0 {
         return Err(NotInPart.into());
     }
-    if !moved::hold() {
-        return Err(Moved(workspace_id).into());
+    if !part::stay() {
+        return Err(Moved(workspace_id.to_owned()).into());
     }
+    Ok(())
+}
+
+fn set_workspace(workspace_id: &str) {
+    let value = CString::new(workspace_id).unwrap_or_default();
+    set_as_superuser(WORKSPACE_ID_NAME, &value, true);
+}
+
+/// Sets what the session of the caller has set. What an earlier call of the transaction came with is not there any more.
+fn set_all<'s>(pairs: impl Iterator<Item = &'s [String]>) {
+    let text = |text: &String| CString::new(text.as_str()).unwrap_or_default();
+    let pairs: Vec<(CString, CString)> =
+        pairs.map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
+    for name in carry::SETTINGS {
+        if !pairs.iter().any(|(given, _)| given.as_c_str() == name) && own_value(name).is_some() {
+            set_for_transaction(name, &initial_value(name));
+        }
+    }
+    for (name, value) in &pairs {
+        set_for_transaction(name, value);
+    }
+}
+
+fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
+    require_part(&workspace_id)?;
     let standing = membership::standing(role::outer());
     require_member(&standing, &workspace_id)?;
     if !matches!(*standing, Standing::Anywhere) {
         in_transaction::note(&workspace_id).map_err(|used| WorkspaceError::Used { used })?;
     }
-    let value = CString::new(workspace_id.as_str()).unwrap_or_default();
-    set_as_superuser(WORKSPACE_ID_NAME, &value, true);
+    set_workspace(&workspace_id);
     part::enter();
-    for pair in settings.chunks_exact(2) {
-        let text = |text: &String| CString::new(text.as_str()).unwrap_or_default();
-        set_for_transaction(&text(&pair[0]), &text(&pair[1]));
-    }
+    set_all(settings.chunks_exact(2));
+    Ok(workspace_id)
+}
+
+/// Internal: has the session look into the part of a workspace for the rest of the transaction, as whoever it is: it works in the
+/// workspace that it works in where the call comes from, if its role may. Gives the workspace that named the part.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn look_into_part(workspace_id: String, settings: Vec<String>) -> Result<String, ErrorReport> {
+    require_part(&workspace_id)?;
+    let own = WORKSPACE_ID_NAME.to_str().unwrap_or_default();
+    let (workspaces, others): (Vec<&[String]>, Vec<&[String]>) =
+        settings.chunks_exact(2).partition(|pair| pair[0] == own);
+    let standing = membership::standing(role::outer());
+    let asked = workspaces.first().map(|pair| pair[1].as_str());
+    let may = |id: &&str| require_member(&standing, id).is_ok();
+    set_workspace(asked.filter(may).unwrap_or_default());
+    part::enter();
+    set_all(others.into_iter());
     Ok(workspace_id)
 }
 

@@ -4,5 +4,6 @@
 
 mod empty;
 mod enter;
+mod look;
 
 pub(crate) use enter::register;

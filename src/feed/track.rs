@@ -10,6 +10,7 @@ use crate::access::level::SCHEMA;
 use crate::access::owner::{Owner, TRACKED_TABLES, require_right_in_part};
 use crate::arguments::ArgumentError;
 use crate::error::Error;
+use crate::pg::clock::moment;
 use crate::pg::role::{self, ActAs};
 use crate::workspace;
 use pgrx::pg_sys;
@@ -258,15 +259,24 @@ pub(crate) fn track(
         let _owner = owner.act();
         let name = facts.qualified();
         // Under the name that it had before, a table goes on with its number.
+        let before = match tracked {
+            Some(number) => Some(number),
+            None => client
+                .update(
+                    "SELECT max(x.id) FROM kepler.tracked_tables AS x
+                     WHERE x.name = $1 AND x.untracked_at IS NOT NULL AND (x.level = 'feed') = ($2 = 'feed')",
+                    None,
+                    &[name.as_str().into(), level.name().into()],
+                )?
+                .first()
+                .get_one::<i32>()?,
+        };
         let found = client
             .update(
-                "UPDATE kepler.tracked_tables AS t
-                 SET untracked_at = NULL, tracked_at = pg_catalog.clock_timestamp(), level = $2
-                 WHERE t.id = COALESCE($3, (SELECT max(x.id) FROM kepler.tracked_tables AS x
-                     WHERE x.name = $1 AND x.untracked_at IS NOT NULL AND (x.level = 'feed') = ($2 = 'feed')))
-                 RETURNING t.id",
+                "UPDATE kepler.tracked_tables AS t SET untracked_at = NULL, tracked_at = $3, level = $2
+                 WHERE t.id = $1 RETURNING t.id",
                 None,
-                &[name.as_str().into(), level.name().into(), tracked.into()],
+                &[before.into(), level.name().into(), moment().into()],
             )?
             .next()
             .map(|row| row[1].value::<i32>())
@@ -341,10 +351,9 @@ pub(crate) fn untrack(
     drop(acting);
     let _owner = owner.act();
     client.update(
-        "UPDATE kepler.tracked_tables AS t SET untracked_at = pg_catalog.clock_timestamp(), name = $2
-         WHERE t.id = $1 AND t.untracked_at IS NULL",
+        "UPDATE kepler.tracked_tables AS t SET untracked_at = $3, name = $2 WHERE t.id = $1 AND t.untracked_at IS NULL",
         None,
-        &[number.into(), facts.qualified().as_str().into()],
+        &[number.into(), facts.qualified().as_str().into(), moment().into()],
     )?;
     Ok(true)
 }

@@ -245,6 +245,8 @@ impl Shape {
             return Ok(id);
         }
         let moment = undone::moment();
+        // Of a shard the table that it is of: its name is known, and everybody asks for it.
+        let relation = part::whole(relation);
         require_tracked(relation, table_id)?;
         let columns = self.description();
         let text = Text::new(&columns);

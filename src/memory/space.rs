@@ -5,6 +5,7 @@ use super::embedding::Embedding;
 use super::error::MemoryError;
 use crate::error::Error;
 use crate::ident::{qualified, quote};
+use crate::pg::cluster::part::here;
 use crate::pg::plan::Statement;
 use crate::pg::relation::{UntilChanged, blocks};
 use crate::pg::rows::Rows;
@@ -233,7 +234,9 @@ pub(crate) fn rows_of(
     pages: Option<i32>,
     dimensions: usize,
 ) -> f64 {
-    let blocks = f64::from(blocks(relation));
+    // What is known of a table says nothing of its shard.
+    let counted = counted.filter(|_| here(relation) == relation);
+    let blocks = f64::from(blocks(here(relation)));
     let full = f64::from(pg_sys::BLCKSZ) / (4 * dimensions + ROW_BYTES) as f64;
     match (counted, pages.map(f64::from)) {
         (Some(rows), Some(pages)) if rows > 0.0 && pages > 0.0 => {

@@ -6,7 +6,8 @@ use super::{relation, role, undone};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 
-/// So many are told apart: a call that acts as the owner for a while comes back to the one before.
+/// So many are told apart: a call that acts as the owner for a while comes back to the one before, and so does a session to a
+/// workspace that it has worked in.
 pub(crate) const PLACES: usize = 4;
 
 struct Standpoint {
@@ -54,13 +55,15 @@ fn numbered(tables: u64) -> u64 {
     // SAFETY: a variable of this process, which has one thread.
     let row_security = unsafe { pg_sys::row_security };
     KNOWN.with_borrow_mut(|known| {
-        let place = known.iter().position(|at| at.user == user && at.current == current);
         look_at_chosen(|setting| {
+            let is_of_now = |at: &Standpoint| {
+                at.user == user && at.current == current && at.setting == setting
+            };
+            let place = known.iter().position(is_of_now);
             if let Some(at) = place.and_then(|place| known.get_mut(place))
                 && at.tables == tables
                 && at.roles == roles
                 && at.row_security == row_security
-                && at.setting == setting
                 && (at.undone == undone || undone::holds(at.moment))
             {
                 at.undone = undone;

@@ -20,6 +20,12 @@ pub(crate) fn goes_on() -> bool {
     }
 }
 
+/// Whether the transaction has written anything on this server.
+pub(crate) fn has_written() -> bool {
+    // SAFETY: reads a variable of the session.
+    unsafe { pg_sys::GetTopTransactionIdIfAny() != pg_sys::InvalidTransactionId }
+}
+
 /// Whether the transaction may write nothing.
 pub(crate) fn is_read_only() -> bool {
     // SAFETY: reads a variable of the session.

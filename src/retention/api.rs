@@ -6,8 +6,8 @@ use super::report::{self, Told};
 use super::subject::{Kind, Subject};
 use super::terms::Terms;
 use super::walk::{Part, has_index};
-use super::{floor, run};
-use crate::access::owner::{Owner, RETENTION_POLICIES, require_right_in_part};
+use super::{floor, in_parts, run};
+use crate::access::owner::{Owner, require_right_in_part};
 use crate::arguments::{ArgumentError, name, required};
 use crate::being_deleted;
 use crate::error::Error;
@@ -205,6 +205,9 @@ fn try_out(
     let policy = Policy::not_stored(wanted, filter);
     let role = run::acting_role(subject, owner);
     let mut terms = Terms::of(client, owner, subject, &policy, role)?;
+    if in_parts::are_rows_of(subject) {
+        return Ok(None);
+    }
     let _acting = subject.act(owner);
     let (range, goes) = (terms.range(None, None), terms.goes(false));
     let sql = format!("SELECT 1 FROM {} AS e WHERE {range} AND {goes} LIMIT 1", subject.table);
@@ -377,6 +380,75 @@ fn apply_retention(policy_id: Option<i64>, max_rows: Option<i32>) -> Result<i64,
     })?)
 }
 
+/// Internal: one batch of a policy in a part of a cluster, behind a place there: of rows with that time, or of pages.
+#[pg_extern(
+    schema = "kepler_internal",
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler_internal.apply_retention_of_part(
+    policy_id bigint, max_rows bigint, behind timestamptz, from_block bigint, part_of text,
+    OUT deleted bigint, OUT kept bigint, OUT looked_at bigint, OUT has_ended boolean, OUT after timestamptz, OUT block bigint
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn apply_retention_of_part(
+    policy_id: Option<i64>,
+    max_rows: Option<i64>,
+    behind: Option<TimestampWithTimeZone>,
+    from_block: Option<i64>,
+    part_of: Option<String>,
+) -> Result<Row<6>, ErrorReport> {
+    require_tables()?;
+    let id = policy_id.ok_or(ArgumentError::Null("policy_id"))?;
+    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
+    name("part_of", part_of)?;
+    let (after, block) = (behind.map(i64::from), from_block.unwrap_or(0));
+    let (done, place) =
+        Spi::connect_mut(|client| in_parts::batch_here(client, id, max_rows, after, block))?;
+    let after = place.after.and_then(|after| TimestampWithTimeZone::try_from(after).ok());
+    Ok(Row([
+        done.deleted.into_datum(),
+        done.kept.into_datum(),
+        done.looked_at.into_datum(),
+        done.has_ended.into_datum(),
+        after.into_datum(),
+        place.block.into_datum(),
+    ]))
+}
+
+/// Internal: what a policy would delete now, in a part of a cluster.
+#[pg_extern(
+    schema = "kepler_internal",
+    volatile,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler_internal.look_at_retention_of_part(
+    policy_id bigint, part_of text, OUT row_count bigint, OUT is_estimate boolean, OUT oldest_at timestamptz, OUT missing_index text
+)
+VOLATILE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn look_at_retention_of_part(
+    policy_id: Option<i64>,
+    part_of: Option<String>,
+) -> Result<Row<4>, ErrorReport> {
+    require_tables()?;
+    let id = policy_id.ok_or(ArgumentError::Null("policy_id"))?;
+    name("part_of", part_of)?;
+    let found = Spi::connect_mut(|client| report::look_here(client, id))?;
+    let oldest = found.oldest.and_then(|at| TimestampWithTimeZone::try_from(at).ok());
+    Ok(Row([
+        found.rows.into_datum(),
+        found.is_estimate.into_datum(),
+        oldest.into_datum(),
+        found.advice.into_datum(),
+    ]))
+}
+
 /// Whether the caller may run a policy.
 fn require_may_run(
     client: &mut SpiClient<'_>,
@@ -467,14 +539,7 @@ fn retention_begun(policy_id: Option<i64>) -> Result<(), ErrorReport> {
         if runnable(client, owner, id)?.is_none() {
             return Ok(());
         }
-        owner.require_own_code(client, RETENTION_POLICIES)?;
-        let _owner = owner.act();
-        client.update(
-            "UPDATE kepler.retention_policies AS p SET last_started_at = pg_catalog.clock_timestamp() WHERE p.id = $1",
-            None,
-            &[id.into()],
-        )?;
-        Ok(())
+        policy::note_begun(client, owner, id)
     })?)
 }
 

@@ -10,6 +10,7 @@
 mod api;
 mod error;
 mod floor;
+mod in_parts;
 mod partition;
 mod policy;
 mod report;

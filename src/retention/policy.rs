@@ -9,11 +9,13 @@ use super::subject::{Kind as SubjectKind, Subject};
 use super::terms::Kind;
 use crate::access::owner::{Owner, RETENTION_POLICIES};
 use crate::error::Error;
+use crate::pg::clock::{moment, now};
 use crate::pg::query::Parameters;
 use crate::pg::{relation, role};
 use pgrx::datum::Interval;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
+use std::ffi::CString;
 
 /// A policy, and how far it has come.
 pub(super) struct Policy {
@@ -305,57 +307,86 @@ pub(super) fn write(
     let _owner = owner.act();
     let Wanted { subject, workspace, column, keep, filter } = wanted;
     let (here, owner_name) = (database_id(), role::name(subject.owner));
-    let row = client
-        .update(
-            "WITH given (workspace_id, table_name, relation, database_id, owner_name, time_column, number, keep, filter) AS (
-                 VALUES ($1, $2, $3::pg_catalog.oid, $4, $5, $6, $7::pg_catalog.int2, $8::pg_catalog.interval, $9::pg_catalog.jsonb)
-             ), found AS (
-                 SELECT p.id, (p.table_name, p.relation, p.database_id, p.owner_name, p.time_column, p.time_column_number, p.keep)
-                     IS DISTINCT FROM (g.table_name, g.relation, g.database_id, g.owner_name, g.time_column, g.number, g.keep) AS differs
-                 FROM kepler.retention_policies AS p, given AS g
-                 WHERE p.workspace_id IS NOT DISTINCT FROM g.workspace_id
-                     AND kepler.jsonb_hash(p.filter) IS NOT DISTINCT FROM kepler.jsonb_hash(g.filter)
-                     -- Also one for a table of this name that is gone.
-                     AND (p.relation = g.relation AND p.database_id = g.database_id
-                         OR p.table_name = g.table_name AND (p.database_id <> g.database_id
-                             OR NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = p.relation)))
-                 ORDER BY p.relation = g.relation AND p.database_id = g.database_id DESC, p.id LIMIT 1
-             ), changed AS (
-                 UPDATE kepler.retention_policies AS p
-                 SET table_name = g.table_name, relation = g.relation, database_id = g.database_id, owner_name = g.owner_name,
-                     time_column = g.time_column, time_column_number = g.number, keep = g.keep,
-                     set_at = pg_catalog.clock_timestamp(), pass_began_at = NULL, pass_ended_at = NULL, place_relation = NULL,
-                     place_at = NULL, place_block = NULL, pass_kept_rows = 0
-                 FROM given AS g, found AS f WHERE p.id = f.id AND f.differs
-                 RETURNING p.id
-             ), made AS (
-                 INSERT INTO kepler.retention_policies (workspace_id, table_name, relation, database_id, owner_name, time_column,
+    let (table, keep, filter) = (subject.table.as_str(), *keep, *filter);
+    let number = i32::from(column.number);
+    let candidates = client.update(
+        "SELECT p.id, p.relation, p.database_id = $3, p.relation = $2 AND p.database_id = $3,
+             (p.table_name, p.relation, p.database_id, p.owner_name, p.time_column, p.time_column_number, p.keep)
+                 IS DISTINCT FROM ($4, $2, $3, $5, $6, $7::pg_catalog.int2, $8)
+         FROM kepler.retention_policies AS p
+         WHERE p.workspace_id IS NOT DISTINCT FROM $1
+             AND kepler.jsonb_hash(p.filter) IS NOT DISTINCT FROM kepler.jsonb_hash($9::pg_catalog.jsonb)
+             AND (p.relation = $2 AND p.database_id = $3 OR p.table_name = $4)
+         ORDER BY 4 DESC, p.id",
+        None,
+        &[
+            (*workspace).into(),
+            subject.relation.into(),
+            here.as_str().into(),
+            table.into(),
+            owner_name.as_str().into(),
+            column.name.as_str().into(),
+            number.into(),
+            keep.into(),
+            filter.into(),
+        ],
+    )?;
+    let mut found = None;
+    for row in candidates {
+        let relation = row[2].value()?.unwrap_or(pg_sys::InvalidOid);
+        let [is_here, is_same, differs] =
+            [3, 4, 5].map(|at| row[at].value::<bool>().ok().flatten() == Some(true));
+        // Also one for a table of this name that is gone.
+        if is_same || !is_here || relation::names(relation).is_none() {
+            found = Some((row[1].value::<i64>()?.unwrap_or(0), differs));
+            break;
+        }
+    }
+    match found {
+        Some((id, false)) => Ok(("unchanged", id)),
+        Some((id, true)) => {
+            client.update(
+                "UPDATE kepler.retention_policies AS p
+                 SET table_name = $2, relation = $3, database_id = $4, owner_name = $5, time_column = $6,
+                     time_column_number = $7::pg_catalog.int2, keep = $8, set_at = $9, pass_began_at = NULL, pass_ended_at = NULL,
+                     place_relation = NULL, place_at = NULL, place_block = NULL, pass_kept_rows = 0
+                 WHERE p.id = $1",
+                None,
+                &[
+                    id.into(),
+                    table.into(),
+                    subject.relation.into(),
+                    here.as_str().into(),
+                    owner_name.as_str().into(),
+                    column.name.as_str().into(),
+                    number.into(),
+                    keep.into(),
+                    moment().into(),
+                ],
+            )?;
+            Ok(("updated", id))
+        }
+        None => {
+            let made = client.update(
+                "INSERT INTO kepler.retention_policies (workspace_id, table_name, relation, database_id, owner_name, time_column,
                      time_column_number, keep, filter)
-                 SELECT g.* FROM given AS g WHERE NOT EXISTS (SELECT FROM found)
-                 RETURNING id
-             )
-             SELECT 'inserted', id FROM made UNION ALL SELECT 'updated', id FROM changed
-             UNION ALL SELECT 'unchanged', id FROM found WHERE NOT differs",
-            None,
-            &[
-                (*workspace).into(),
-                subject.table.as_str().into(),
-                subject.relation.into(),
-                here.as_str().into(),
-                owner_name.as_str().into(),
-                column.name.as_str().into(),
-                i32::from(column.number).into(),
-                (*keep).into(),
-                (*filter).into(),
-            ],
-        )?
-        .first();
-    let outcome = match row.get::<String>(1)?.as_deref() {
-        Some("inserted") => "inserted",
-        Some("updated") => "updated",
-        _ => "unchanged",
-    };
-    Ok((outcome, row.get::<i64>(2)?.unwrap_or(0)))
+                 VALUES ($1, $2, $3, $4, $5, $6, $7::pg_catalog.int2, $8, $9::pg_catalog.jsonb) RETURNING id",
+                None,
+                &[
+                    (*workspace).into(),
+                    table.into(),
+                    subject.relation.into(),
+                    here.as_str().into(),
+                    owner_name.as_str().into(),
+                    column.name.as_str().into(),
+                    number.into(),
+                    keep.into(),
+                    filter.into(),
+                ],
+            )?;
+            Ok(("inserted", made.first().get_one::<i64>()?.unwrap_or(0)))
+        }
+    }
 }
 
 /// Deletes a policy.
@@ -406,14 +437,22 @@ pub(super) fn note(
     let (table, column) = (parameters.text(&subject.table), parameters.text(&policy.time_column));
     let here = parameters.text(&database_id());
     // A restored table counts its columns anew.
+    let name = CString::new(policy.time_column.as_str()).unwrap_or_default();
+    // SAFETY: a look-up in Postgres' caches.
+    let attribute = unsafe { pg_sys::get_attnum(subject.relation, name.as_ptr()) };
+    let attribute = parameters.datum(pg_sys::INT2OID, Some(pg_sys::Datum::from(attribute)));
     let renamed = format!(
-        "table_name = {table}, time_column = {column}, relation = {oid}, database_id = {here}, time_column_number = (
-             SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = {oid} AND a.attname = {column})"
+        "table_name = {table}, time_column = {column}, relation = {oid}, database_id = {here}, time_column_number = {attribute}"
     );
-    let ended = "pass_began_at = NULL, pass_ended_at = pg_catalog.clock_timestamp(), place_at = NULL, place_block = NULL,
-        last_succeeded_at = pg_catalog.clock_timestamp(), last_error_code = NULL, last_error = NULL, pass_kept_rows = 0";
-    let goes_on = "pass_began_at = COALESCE(p.pass_began_at, pg_catalog.clock_timestamp())";
-    let began = "last_started_at = CASE WHEN p.pass_began_at IS NULL THEN pg_catalog.clock_timestamp() ELSE p.last_started_at END";
+    let at = parameters.time(now());
+    let ended = format!(
+        "pass_began_at = NULL, pass_ended_at = {at}, place_at = NULL, place_block = NULL,
+        last_succeeded_at = {at}, last_error_code = NULL, last_error = NULL, pass_kept_rows = 0"
+    );
+    let goes_on = format!("pass_began_at = COALESCE(p.pass_began_at, {at})");
+    let began = format!(
+        "last_started_at = CASE WHEN p.pass_began_at IS NULL THEN {at} ELSE p.last_started_at END"
+    );
     // The place stays where the end is still to be told.
     let place = match progress.has_ended {
         true if progress.deleted == 0 => {
@@ -432,6 +471,18 @@ pub(super) fn note(
              dropped_partitions = p.dropped_partitions + {partitions} WHERE p.id = {id}"
     );
     parameters.run_fresh(client, &sql);
+    Ok(())
+}
+
+/// Notes that a policy is taken up.
+pub(super) fn note_begun(client: &mut SpiClient<'_>, owner: Owner, id: i64) -> Result<(), Error> {
+    owner.require_own_code(client, RETENTION_POLICIES)?;
+    let _owner = owner.act();
+    client.update(
+        "UPDATE kepler.retention_policies AS p SET last_started_at = $2 WHERE p.id = $1",
+        None,
+        &[id.into(), moment().into()],
+    )?;
     Ok(())
 }
 
@@ -462,14 +513,32 @@ pub(super) fn note_failure(
 ) -> Result<(), Error> {
     owner.require_own_code(client, RETENTION_POLICIES)?;
     let _owner = owner.act();
+    let relation = client
+        .update(
+            "SELECT p.relation FROM kepler.retention_policies AS p WHERE p.id = $1",
+            None,
+            &[id.into()],
+        )?
+        .next()
+        .map(|row| row[1].value::<pg_sys::Oid>())
+        .transpose()?
+        .flatten();
+    let is_gone = relation.is_some_and(|relation| relation::names(relation).is_none());
     client.update(
         "UPDATE kepler.retention_policies AS p
-         SET last_failed_at = pg_catalog.clock_timestamp(), last_error_code = $2, last_error = pg_catalog.left($3, 1000),
-             database_id = CASE WHEN p.database_id = $4 AND NOT EXISTS (
-                 SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = p.relation) THEN $5 ELSE p.database_id END
+         SET last_failed_at = $6, last_error_code = $2, last_error = pg_catalog.left($3, 1000),
+             database_id = CASE WHEN p.database_id = $4 AND $7 THEN $5 ELSE p.database_id END
          WHERE p.id = $1",
         None,
-        &[id.into(), code.into(), message.into(), database_id().as_str().into(), LOST.into()],
+        &[
+            id.into(),
+            code.into(),
+            message.into(),
+            database_id().as_str().into(),
+            LOST.into(),
+            moment().into(),
+            is_gone.into(),
+        ],
     )?;
     Ok(())
 }

@@ -1,15 +1,17 @@
 //! What would go now, and how the last passes went. It reads a bounded part of each table; beyond that it says what Postgres
 //! estimates.
 
-use super::floor;
+use super::error::RetentionError;
 use super::policy::{self, Policy};
 use super::run::{acting_role, is_visible, parts};
 use super::subject::{Subject, Tenancy};
 use super::terms::Terms;
 use super::walk::{Part, along_indexes, has_index};
+use super::{floor, in_parts};
 use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::ident::quote;
+use crate::pg::cluster::part::here;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::subtransaction::attempt_reading;
 use crate::pg::time_limit::TimeLimit;
@@ -188,6 +190,9 @@ fn look(
             .unwrap_or(0);
         return Ok((found, floor));
     }
+    if in_parts::are_rows_of(&subject) {
+        return Ok((in_parts::look(client, policy)?, floor));
+    }
     let mut terms = Terms::of(client, owner, &subject, policy, acting_role(&subject, owner))?;
     found.cutoff = Some(terms.cutoff);
     let _acting = subject.act(owner);
@@ -210,6 +215,15 @@ fn look(
     }
     found.rows = Some(rows);
     Ok((found, floor))
+}
+
+/// The same of a policy that the caller sees, in the part of a cluster that the session looks into.
+pub(super) fn look_here(client: &mut SpiClient<'_>, id: i64) -> Result<Found, Error> {
+    let owner = Owner::find()?;
+    let found = policy::read(client, owner, Some(id))?.pop();
+    let mut policy =
+        found.filter(|policy| is_visible(policy, owner)).ok_or(RetentionError::NoPolicy(id))?;
+    Ok(look(client, owner, &mut policy)?.0)
 }
 
 /// How many rows of a part would go: counted where an index leads to few, or where the part is small, and estimated otherwise.
@@ -257,7 +271,7 @@ fn count(
 fn is_small(client: &mut SpiClient<'_>, part: &Part) -> bool {
     let sql =
         "SELECT pg_catalog.pg_relation_size($1::pg_catalog.oid::pg_catalog.regclass) <= 1048576";
-    let found = client.update(sql, None, &[part.relation.into()]);
+    let found = client.update(sql, None, &[here(part.relation).into()]);
     found.ok().and_then(|rows| rows.first().get_one::<bool>().ok()?).unwrap_or(false)
 }
 

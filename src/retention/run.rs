@@ -1,6 +1,7 @@
 //! One batch of a policy.
 
 use super::error::RetentionError;
+use super::in_parts;
 use super::partition;
 use super::policy::{self, Place, Policy, Progress};
 use super::subject::{Kind, Subject};
@@ -55,6 +56,8 @@ pub(super) fn apply(client: &mut SpiClient<'_>, id: i64, max_rows: i64) -> Resul
         done.partitions = i64::from(is_more);
         done.deleted = i64::from(is_more);
         done.has_ended = !is_more;
+    } else if in_parts::are_rows_of(&subject) {
+        in_parts::batch(client, &policy, max_rows, &mut place, &mut done)?;
     } else {
         let mut terms = Terms::of(client, owner, &subject, &policy, acting_role(&subject, owner))?;
         let _acting = subject.act(owner);
@@ -78,7 +81,7 @@ pub(super) fn acting_role(subject: &Subject, owner: Owner) -> pg_sys::Oid {
 }
 
 /// Goes on from a place until so many rows were deleted, or the pass has ended.
-fn batch(
+pub(super) fn batch(
     client: &mut SpiClient<'_>,
     subject: &Subject,
     policy: &Policy,

@@ -9,6 +9,7 @@
 
 use super::policy::{Place, Progress};
 use super::terms::Terms;
+use crate::pg::cluster::part::here;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::relation;
 use crate::pg::rows::Rows;
@@ -132,7 +133,7 @@ fn step_by_pages(
     place: &mut Place,
     done: &mut Progress,
 ) -> bool {
-    let pages = i64::from(relation::blocks(part.relation) as u32);
+    let pages = i64::from(relation::blocks(here(part.relation)) as u32);
     let (from, to) = (place.block, place.block + PAGES);
     let mut range = terms.range(None, None);
     range.push_str(&format!(

@@ -89,6 +89,25 @@ fn import_workspace(
     Ok(TableIterator::new(imported))
 }
 
+/// Writes some lines of an archive in the workspace's part of a cluster; gives the numbers of those that are to be tried again.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn import_lines_of_part(
+    workspace_id: Option<String>,
+    lines: Option<Vec<String>>,
+    numbers: Option<Vec<i64>>,
+    is_last: Option<bool>,
+) -> Result<Vec<i64>, ErrorReport> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    let lines = lines.ok_or(ArgumentError::Null("lines"))?;
+    let numbers = numbers.ok_or(ArgumentError::Null("numbers"))?;
+    let is_last = is_last.ok_or(ArgumentError::Null("is_last"))?;
+    Ok(Spi::connect_mut(|client| {
+        import::write_in_part(client, &workspace_id, lines, numbers, is_last)
+    })?)
+}
+
 /// Begins the deletion of a workspace.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]
@@ -117,6 +136,22 @@ fn delete_workspace_step(
     let workspace_id = name("workspace_id", workspace_id)?;
     let max_rows = checked(max_rows)?;
     Ok(Spi::connect_mut(|client| delete::step(client, &workspace_id, max_rows, place))?)
+}
+
+/// Deletes rows of a workspace in a part of a cluster, where it lies or has lain. Gives as `delete_workspace_step`.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn delete_workspace_rows_of_part(
+    workspace_id: Option<String>,
+    max_rows: Option<i32>,
+    place: Option<String>,
+    part_of: Option<String>,
+) -> Result<Option<String>, ErrorReport> {
+    require_tables()?;
+    let workspace_id = name("workspace_id", workspace_id)?;
+    name("part_of", part_of)?;
+    let max_rows = checked(max_rows)?;
+    Ok(Spi::connect_mut(|client| delete::rows_of_part(client, &workspace_id, max_rows, place))?)
 }
 
 fn checked(max_rows: Option<i32>) -> Result<i32, Error> {

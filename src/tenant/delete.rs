@@ -56,6 +56,28 @@ pub(super) fn step(
     Ok(place)
 }
 
+/// Deletes rows of a workspace from the tables in the part that the session looks into, as `step` does.
+pub(super) fn rows_of_part(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    max_rows: i32,
+    place: Option<String>,
+) -> Result<Option<String>, Error> {
+    let owner = Owner::find()?;
+    owner.require_caller(WHAT)?;
+    let _owner = owner.act();
+    let _own = Own::begin();
+    let place = client
+        .update(
+            "SELECT kepler_internal.delete_workspace_rows($1, $2, $3::pg_catalog.jsonb, true)::pg_catalog.text",
+            None,
+            &[workspace_id.into(), max_rows.into(), place.into()],
+        )?
+        .first()
+        .get_one::<String>()?;
+    Ok(place)
+}
+
 /// Takes the access to the workspace from a role that has it, as the caller. Without a level left, rights on the tables would
 /// open the workspace `default` to the role.
 fn take_access(

@@ -15,6 +15,8 @@ use pgrx::spi::SpiClient;
 use std::collections::HashSet;
 use std::ffi::{CStr, CString};
 
+const WHAT: &str = "import a workspace";
+
 /// Under these an archive is printed, and is read the same way.
 const READING: &[(&CStr, &CStr)] = &[
     (c"timezone", c"UTC"),
@@ -41,6 +43,30 @@ thread_local! {
     ) };
 }
 
+/// Writes lines to tables in the part that the session works in, as `Import::write` has it done. Gives those that are to be tried again.
+pub(super) fn write_in_part(
+    client: &mut SpiClient<'_>,
+    workspace_id: &str,
+    lines: Vec<String>,
+    numbers: Vec<i64>,
+    is_last: bool,
+) -> Result<Vec<i64>, Error> {
+    let owner = Owner::find()?;
+    owner.require_caller(WHAT)?;
+    let _settings = LocalSettings::set(READING);
+    let _owner = owner.act();
+    let _own = Own::begin();
+    let later = client
+        .update(
+            "SELECT kepler_internal.import_lines_here($1, $2, $3, $4)",
+            None,
+            &[workspace_id.into(), lines.into(), numbers.into(), is_last.into()],
+        )?
+        .first()
+        .get_one::<Vec<i64>>()?;
+    Ok(later.unwrap_or_default())
+}
+
 /// What was imported: tables, and how many rows of each.
 pub(super) type Imported = Vec<(pg_sys::Oid, i64)>;
 
@@ -50,7 +76,7 @@ pub(super) fn import(
     workspace_id: Option<String>,
 ) -> Result<Imported, Error> {
     let owner = Owner::find()?;
-    owner.require_caller("import a workspace")?;
+    owner.require_caller(WHAT)?;
     owner.require_own_event_triggers(client)?;
     let archive = Archive::open(client, archive)?;
     let head = archive.check(client)?;

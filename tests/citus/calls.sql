@@ -145,9 +145,7 @@ SELECT kepler.upsert_records('contact', '[{', workspace_id => 'acme');
 \echo :LAST_ERROR_SQLSTATE
 SELECT kepler.upsert_records('contact', '[]', workspace_id => 'nowhere');
 \echo :LAST_ERROR_SQLSTATE
-SELECT kepler.remember('my key is AKIAIOSFODNN7EXAMPLE', workspace_id => 'acme');
-\echo :LAST_ERROR_SQLSTATE
-UPDATE kepler.users SET workspace_id = 'globex' WHERE workspace_id = 'acme' AND id = 'u';
+SELECT kepler.remember('my key is ' || 'sk_' || 'live_51H8xJ2eZvKYlo2C0abcdEFGH', workspace_id => 'acme');
 \echo :LAST_ERROR_SQLSTATE
 ALTER TABLE kepler.records ADD CONSTRAINT no_seven CHECK (data ->> 'n' <> '777') NOT VALID;
 SELECT outcome, error_code, error FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 777}}]', workspace_id => 'acme');
@@ -309,6 +307,102 @@ RESET ROLE;
 
 \echo == The feed and what waits in it
 SELECT count(*) > 0 AS has_changes FROM kepler.changes_since(workspace_id => 'acme');
+
+\echo == What operators ask: as much as on one server
+INSERT INTO kepler.connections (workspace_id, id, name, reference_id, provider, user_id) VALUES ('acme', 'c', 'c', 'r', 'crm', 'u'), ('globex', 'c', 'c', 'r', 'crm', 'u');
+SELECT t.key AS name, t.value -> 'rows' AS rows FROM jsonb_each(kepler.status() -> 'tables') AS t
+    WHERE t.key NOT LIKE 'history%' AND t.key NOT LIKE 'feed_%' AND t.key <> 'maintenance' ORDER BY 1;
+SELECT kepler.status() -> 'enrichment' ->> 'leases' AS leases, kepler.status() -> 'executions' AS executions,
+    kepler.status() -> 'made' -> 'embeddings' -> 'tables' AS spaces, (kepler.status() -> 'tables' -> 'records' ->> 'bytes')::bigint > 8192 AS has_size;
+SELECT name, labels, value FROM kepler.metrics()
+    WHERE name ~ '^kepler_(queue|workers|sync|feed|executions|entry_tables)' AND name !~ 'seconds|oldest|counted_up_to' ORDER BY name, labels::text;
+SELECT name, labels, count(*) FROM kepler.metrics() WHERE name ~ '^kepler_(table|memory|info|schema)' GROUP BY 1, 2 HAVING count(*) <> 1;
+SELECT count(DISTINCT labels) FROM kepler.metrics() WHERE name = 'kepler_table_bytes';
+
+\echo == Retention
+INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('globex', 'talk', 'u');
+INSERT INTO kepler.messages (workspace_id, conversation_id, number, role, content, sent_at)
+    SELECT w, 'talk', 1000 + i, 'user', 'old', timestamptz '2020-01-01' + i * interval '1 day' FROM generate_series(1, 40) AS i CROSS JOIN unnest('{acme,globex}'::text[]) AS w;
+SELECT outcome FROM kepler.set_retention('kepler.messages', '1 year', workspace_id => 'acme');
+SELECT outcome FROM kepler.set_retention('kepler.messages', '2 years', workspace_id => 'acme');
+SELECT outcome FROM kepler.set_retention('kepler.messages', '2 years', workspace_id => 'acme');
+SELECT workspace_id, keep, row_count, is_estimate, oldest_at, problem, missing_index FROM kepler.retention_report();
+CALL kepler.run_retention('10 seconds');
+SELECT workspace_id, row_count, deleted_rows, kept_rows, last_succeeded_at IS NOT NULL AS has_run FROM kepler.retention_report();
+SELECT workspace_id, count(*) FROM kepler.messages WHERE content = 'old' GROUP BY 1;
+SELECT outcome FROM kepler.set_retention('kepler.messages', '3 years', workspace_id => NULL);
+SELECT workspace_id, row_count FROM kepler.retention_report() ORDER BY workspace_id;
+CALL kepler.run_retention('10 seconds');
+SELECT workspace_id, row_count, deleted_rows FROM kepler.retention_report() ORDER BY workspace_id;
+SELECT outcome FROM kepler.set_retention('kepler.messages', '3 years', time_column => 'content');
+\echo :LAST_ERROR_SQLSTATE
+SELECT kepler.drop_retention(policy_id) FROM kepler.retention_report();
+SELECT count(*) FROM kepler.retention_report();
+
+\echo == What is tracked, and what deletions leave
+SELECT kepler.track('kepler.users') AS tracked, kepler.track('kepler.users') AS again;
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'tracked', 'tracked@example.com');
+SELECT count(*) FROM kepler.changes_since(workspace_id => 'acme') WHERE relation = 'kepler.users';
+SELECT kepler.untrack('kepler.users') AS untracked, kepler.untrack('kepler.users') AS again;
+DELETE FROM kepler.users WHERE workspace_id = 'acme' AND id = 'tracked';
+INSERT INTO kepler.workflows (workspace_id, id, name, user_id) VALUES ('acme', 'flow', 'flow', 'u');
+SELECT count(*) FROM kepler.start_execution('flow', workspace_id => 'acme');
+DELETE FROM kepler.executions WHERE workspace_id = 'acme';
+
+\echo == Secrets in what is stored
+SET kepler.on_secret = 'allow';
+SELECT kepler.remember('my key is ' || 'sk_' || 'live_51H8xJ2eZvKYlo2C0abcdEFGH', workspace_id => 'globex') IS NOT NULL AS remembered;
+RESET kepler.on_secret;
+SELECT kepler.remember('my key is ' || 'sk_' || 'live_51H8xJ2eZvKYlo2C0abcdEFGH', workspace_id => 'globex');
+\echo :LAST_ERROR_SQLSTATE
+BEGIN;
+SET LOCAL kepler.on_secret = 'allow';
+SELECT kepler.remember('my key is ' || 'sk_' || 'live_51H8xJ2eZvKYlo2C0abcdEFGH too', workspace_id => 'globex') IS NOT NULL AS remembered;
+SET LOCAL kepler.on_secret = 'refuse';
+SELECT kepler.remember('my key is ' || 'sk_' || 'live_51H8xJ2eZvKYlo2C0abcdEFGH three', workspace_id => 'globex') IS NOT NULL AS remembered;
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+SELECT key - 'id' AS key, column_name, path, kind, certainty FROM kepler.find_secrets('kepler.memories');
+SELECT count(*) FROM kepler.find_secrets('kepler.workspaces');
+SELECT count(*) FROM kepler.find_secrets('staging');
+
+\echo == A workspace out, and in under another name
+CREATE TABLE archive (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, line text);
+INSERT INTO archive (line) SELECT kepler.export_workspace('acme');
+SELECT relation, rows FROM kepler.import_workspace('archive', workspace_id => 'acme') ORDER BY relation::text;
+\echo :LAST_ERROR_SQLSTATE
+SELECT relation, rows FROM kepler.import_workspace('archive', workspace_id => 'copy') ORDER BY relation::text;
+SELECT (SELECT count(*) FROM kepler.records AS r WHERE r.workspace_id = 'acme') = (SELECT count(*) FROM kepler.records AS r WHERE r.workspace_id = 'copy') AS is_same;
+SELECT outcome FROM kepler.upsert_records('contact', '[{"external_id": "1", "data": {"n": 5000}}]', workspace_id => 'copy');
+SELECT count(*) FROM (SELECT line FROM kepler.export_workspace('copy') AS line WHERE line LIKE '{"table":%') AS c;
+SELECT relation, rows FROM kepler.workspace_report('copy') WHERE rows > 0 AND is_exported ORDER BY relation::text;
+
+\echo == Vectors in a table that is distributed
+ALTER TABLE kepler.conversations ADD COLUMN about vector(3);
+UPDATE kepler.conversations SET about = '[1, 2, 3]' WHERE workspace_id = 'acme' AND id = 'talk';
+UPDATE kepler.conversations SET about = '[1, 2, 4]' WHERE workspace_id = 'globex' AND id = 'talk';
+UPDATE kepler.conversations SET about = '[3, 2, 1]' WHERE workspace_id = 'copy' AND id = 'talk';
+SELECT document ->> 'workspace_id' AS workspace, document ->> 'id' AS id, round(similarity::numeric, 3) AS similarity, exhausted, vector_rank
+    FROM kepler.search_vectors('kepler.conversations', 'about', '[1, 2, 3]', 2);
+SELECT document ->> 'workspace_id' AS workspace, document ->> 'id' AS id, exhausted, vector_rank
+    FROM kepler.search_vectors('kepler.conversations', 'about', '[1, 2, 3]', 2, '{"workspace_id": "globex"}');
+SELECT row_count FROM kepler.last_search();
+
+\echo == Erasing people, deleting workspaces
+SELECT relation, outcome, rows FROM kepler.erase_user('u', workspace_id => 'copy');
+SELECT relation, outcome, rows FROM kepler.erase_user('u', workspace_id => 'copy');
+SELECT kepler.export_user('u', workspace_id => 'copy') IS NULL;
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FILTER (WHERE user_id IS NOT NULL) AS named, count(*) FROM kepler.messages WHERE workspace_id = 'copy';
+CALL kepler.delete_workspace('copy');
+\echo :LAST_ERROR_SQLSTATE
+CALL kepler.delete_workspace('copy', true, max_rows => 7);
+CALL kepler.delete_workspace('copy');
+\echo :LAST_ERROR_SQLSTATE
+SELECT count(*) FROM kepler.records WHERE workspace_id = 'copy';
+SELECT id FROM kepler.workspaces ORDER BY 1;
+CALL kepler.delete_workspace('default', true);
+\echo :LAST_ERROR_SQLSTATE
 
 \echo == Procedures
 CALL kepler.maintain('2 seconds');

@@ -74,6 +74,12 @@ impl Plan {
         }
     }
 
+    /// What is called so.
+    pub(crate) fn named(name: &str) -> Self {
+        let all = [Plan::Index, Plan::IndexWide, Plan::ExactAfterIndex, Plan::Text];
+        all.into_iter().find(|plan| plan.name() == name).unwrap_or(Plan::Exact)
+    }
+
     pub(crate) fn is_from_index(self) -> bool {
         matches!(self, Plan::Index | Plan::IndexWide)
     }

@@ -1,16 +1,16 @@
 //! The SQL function of searches in anybody's tables.
 
 use super::rows::Found;
-use super::{Request, run};
-use crate::arguments::ArgumentError;
+use super::{Request, in_parts, run};
+use crate::arguments::{ArgumentError, name};
 use crate::error::Error;
 use crate::installed::require_tables;
 use crate::memory::arguments::{
     fusion_of, names, need_embedding, no_nan, query_of, search_text, within,
 };
 use crate::memory::last;
-use crate::pg::varlena;
 use crate::pg::whole::Spi;
+use crate::pg::{json, varlena};
 use crate::pgvector::Metric;
 use pgrx::AnyElement;
 use pgrx::iter::TableIterator;
@@ -86,6 +86,32 @@ fn search_vectors_v2(
     let metric = metric.ok_or(ArgumentError::Null("metric"))?;
     let max_rows = within("max_rows", max_rows, 1, MAX_ROWS)?;
     let query_text = search_text(query_text)?;
+    // SAFETY: the memory that Postgres gave this call lives as long as its rows.
+    let memory = unsafe { pg_sys::CurrentMemoryContext };
+    if let Some(relation) = relation.filter(|relation| in_parts::are_rows_of(*relation)) {
+        last::forget();
+        let column = column_name.ok_or(ArgumentError::Null("column_name"))?;
+        let given = in_parts::Given {
+            relation,
+            column: &column,
+            embedding,
+            max_rows: max_rows as i32,
+            filter_text: filter.as_ref().map(|filter| json::text(filter.datum())),
+            filter,
+            metric: &metric,
+            min_similarity,
+            columns: names("columns", columns)?,
+            query_text,
+            words_column,
+            language,
+            fusion,
+        };
+        let found = Spi::connect_elsewhere(|client| in_parts::search(client, &given, memory))?;
+        if let Some((_, _, _, plan, exhausted, ..)) = found.first() {
+            last::note(plan, *exhausted, found.len());
+        }
+        return Ok(TableIterator::new(found));
+    }
     let embedding = query_of(embedding);
     if query_text.is_none() && embedding.is_none() {
         return Err(Error::from(ArgumentError::Null("embedding")).into());
@@ -111,8 +137,6 @@ fn search_vectors_v2(
         language: language.ok_or(ArgumentError::Null("language"))?,
         fusion: fusion_of(fusion)?,
     };
-    // SAFETY: the memory that Postgres gave this call lives as long as its rows.
-    let memory = unsafe { pg_sys::CurrentMemoryContext };
     last::forget();
     let (found, plan) = Spi::connect_elsewhere(|client| run(client, &request, memory))?;
     let exhausted = found.len() < request.max_rows;
@@ -124,4 +148,71 @@ fn search_vectors_v2(
         let plan = plan.name();
         (row, similarity, distance, plan, exhausted, ranked.score, vector_rank, text_rank)
     })))
+}
+
+/// Internal: the same in a part of a cluster.
+#[pg_extern(
+    schema = "kepler_internal",
+    stable,
+    parallel_unsafe,
+    requires = ["embedding_spaces"],
+    sql = r#"
+CREATE FUNCTION kepler_internal.search_vectors_of_part(
+    relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer, filter jsonb, metric text,
+    min_similarity double precision, columns text[], query_text text, words_column text, language text, fusion jsonb, part_of text
+) RETURNS TABLE (
+    document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean,
+    score double precision, vector_rank integer, text_rank integer
+)
+STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#
+)]
+#[allow(clippy::type_complexity, clippy::too_many_arguments)]
+fn search_vectors_of_part(
+    relation: Option<pg_sys::Oid>,
+    column_name: Option<String>,
+    embedding: Option<AnyElement>,
+    max_rows: Option<i32>,
+    filter: Option<AnyElement>,
+    metric: Option<String>,
+    min_similarity: Option<f64>,
+    columns: Option<Vec<Option<String>>>,
+    query_text: Option<String>,
+    words_column: Option<String>,
+    language: Option<String>,
+    fusion: Option<AnyElement>,
+    part_of: Option<String>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(document, AnyElement),
+            name!(similarity, Option<f64>),
+            name!(distance, Option<f64>),
+            name!(plan, &'static str),
+            name!(exhausted, bool),
+            name!(score, f64),
+            name!(vector_rank, Option<i32>),
+            name!(text_rank, Option<i32>),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    name("part_of", part_of)?;
+    search_vectors_v2(
+        relation,
+        column_name,
+        embedding,
+        max_rows,
+        filter,
+        metric,
+        min_similarity,
+        columns,
+        query_text,
+        words_column,
+        language,
+        fusion,
+    )
 }

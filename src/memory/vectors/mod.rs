@@ -4,6 +4,7 @@
 mod api;
 pub(crate) mod filter;
 mod hybrid;
+mod in_parts;
 mod parts;
 pub(crate) mod relation;
 mod rows;
@@ -19,7 +20,7 @@ use super::space::{Vectors, rows_of};
 use crate::access::owner::act_as_owner_of_part;
 use crate::error::Error;
 use crate::ident::quote;
-use crate::pg::cluster::{part, places::Lies};
+use crate::pg::cluster::part::here;
 use crate::pg::query::Parameters;
 use crate::pg::role::{self, ActAs};
 use crate::pgvector::Metric;
@@ -58,9 +59,6 @@ fn run(
 ) -> Result<(Vec<Found>, Plan), Error> {
     let relation = Relation::find(client, request.relation, request.filter.is_some())?;
     let Relation { table, has_parts, .. } = &relation;
-    if part::lies(request.relation) == Lies::Distributed {
-        return Err(MemoryError::Distributed { table: table.clone() }.into());
-    }
     let vector = relation.vector(&request.column)?;
     let shown = relation.shown(request.columns.as_deref())?;
     let words_column = match (&request.words_column, &request.query_text) {
@@ -331,7 +329,7 @@ impl Within<'_> {
         });
         if !several {
             for near in &mut near {
-                near.key = format!("{} {}", part.relation.to_u32(), near.key);
+                near.key = format!("{} {}", here(part.relation).to_u32(), near.key);
             }
         }
         (near, plan)

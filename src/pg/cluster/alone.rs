@@ -4,7 +4,8 @@ use crate::pg::transaction;
 use pgrx::pg_sys;
 
 /// Whether a call is the one thing that the client's statement does, outside of a transaction block: nothing before it or after it
-/// is to be undone with it. The statement is `SELECT f(…)` or `SELECT columns FROM f(…)`.
+/// is to be undone with it. The statement is `SELECT f(…)` or `SELECT columns FROM f(…)`. What its arguments are made of has been
+/// read by then, and has written nothing.
 ///
 /// # Safety
 /// The expression of a call that runs.
@@ -13,6 +14,7 @@ pub(super) unsafe fn is_all(call: *const pg_sys::FuncExpr) -> bool {
     unsafe {
         let portal = pg_sys::ActivePortal;
         if transaction::goes_on()
+            || transaction::has_written()
             || portal.is_null()
             // One within a statement has a name: Citus runs parts of statements in such.
             || (*portal).name.is_null()
@@ -25,7 +27,6 @@ pub(super) unsafe fn is_all(call: *const pg_sys::FuncExpr) -> bool {
         let statement = (*(*portal).queryDesc).plannedstmt;
         (*statement).commandType == pg_sys::CmdType::CMD_SELECT
             && !(*statement).hasModifyingCTE
-            && (*statement).subplans.is_null()
             && is_plan_of(call, (*statement).planTree)
     }
 }

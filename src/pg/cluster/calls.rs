@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 93] = [
+pub(crate) const SENT: [&str; 108] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
@@ -23,6 +23,7 @@ pub(crate) const SENT: [&str; 93] = [
     "add_messages",
     "adopt_records",
     "answer_execution",
+    "apply_retention_of_part",
     "archive_records",
     "begin_rename_entity",
     "begin_sync",
@@ -30,15 +31,19 @@ pub(crate) const SENT: [&str; 93] = [
     "changes_since",
     "checkpoint_sync",
     "claim_records",
+    "complete_node",
     "complete_records",
     "consumer_lag",
+    "continue_numbers_of_part",
     "conversation_window",
     "count_memories",
     "delete_connection",
     "delete_records",
+    "delete_workspace_rows_of_part",
     "drop_backlog_step",
     "drop_enrichment_policy",
     "end_memories",
+    "erase_user_of_part",
     "execution_report",
     "execution_report_by_user",
     "execution_retries",
@@ -49,18 +54,23 @@ pub(crate) const SENT: [&str; 93] = [
     "fail_records",
     "feed_cursor",
     "feed_lag",
+    "find_secrets_of_part",
     "finish_execution",
     "finish_sync",
     "forget",
     "get_memories",
+    "held_by_workspace_of_part",
+    "import_lines_of_part",
     "is_connected",
     "list_memories",
     "list_namespaces",
+    "look_at_retention_of_part",
     "maintain_step_of_part",
     "maintenance_due_of_part",
     "memory_history",
     "merge_inbox_batch",
     "merge_inbox_step",
+    "metric_samples_of_part",
     "next_claim_at",
     "pause_enrichment",
     "pending_memory_embeddings",
@@ -69,6 +79,8 @@ pub(crate) const SENT: [&str; 93] = [
     "queue_backlog_step",
     "reap_leases",
     "recall_check",
+    "redact_history_of_node",
+    "redact_user_of_node",
     "release_records",
     "remember",
     "remember_many",
@@ -89,12 +101,14 @@ pub(crate) const SENT: [&str; 93] = [
     "schedule_records",
     "search_memories",
     "search_messages",
+    "search_vectors_of_part",
     "set_enrichment_policy",
     "set_entity_options",
     "set_memory_embeddings",
     "set_message_embeddings",
     "settle_records",
     "start_execution",
+    "status_of_part",
     "suspend_execution",
     "sweep_sync_step",
     "tidy_syncs",
@@ -106,22 +120,13 @@ pub(crate) const SENT: [&str; 93] = [
     "validate_workflow",
     "wait_for_former_writers",
     "wait_for_leftover",
+    "wait_for_workspace_of_part",
     "wait_for_writers",
 ];
 
 /// Functions that do not work on distributed tables, sorted: all workspaces are read at once, or the lists that every node has
 /// are written in a way that Citus has no plan for.
-pub(super) const REFUSED: [&str; 9] = [
-    "begin_workspace_deletion",
-    "erase_user",
-    "find_secrets",
-    "import_workspace",
-    "metrics",
-    "set_retention",
-    "status",
-    "track",
-    "uninstall",
-];
+pub(super) const REFUSED: [&str; 2] = ["uninstall", "uninstall_report"];
 
 /// A function does not work on distributed tables.
 #[derive(Debug, thiserror::Error)]
@@ -169,8 +174,24 @@ pub(super) unsafe fn is_among(function: pg_sys::Oid, names: &[&str]) -> bool {
     }
 }
 
-/// The place of the argument workspace_id of a function.
-pub(super) fn workspace_argument(function: pg_sys::Oid) -> Option<usize> {
+/// What the argument of a function that is sent says of the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Names {
+    /// The workspace that the call works in, which lies there.
+    Workspace,
+    /// A workspace that would lie in the part that is meant. The call works in whatever the session works in.
+    Part,
+}
+
+/// The place of the argument that says where a call goes: of `part_of`, and otherwise of `workspace_id`.
+pub(super) fn workspace_argument(function: pg_sys::Oid) -> Option<(usize, Names)> {
+    let place = |name: &CStr| argument(function, name);
+    let part = place(c"part_of").map(|place| (place, Names::Part));
+    part.or_else(|| place(c"workspace_id").map(|place| (place, Names::Workspace)))
+}
+
+/// The place of an argument.
+fn argument(function: pg_sys::Oid, wanted: &CStr) -> Option<usize> {
     // SAFETY: names of the arguments that go in, as the row of the catalog has them.
     unsafe {
         let row = pg_sys::SearchSysCache1(
@@ -198,7 +219,7 @@ pub(super) fn workspace_argument(function: pg_sys::Oid) -> Option<usize> {
             let count = pg_sys::get_func_input_arg_names(names, modes, &mut list);
             found = (0..count as usize).find(|at| {
                 let name = *list.add(*at);
-                !name.is_null() && CStr::from_ptr(name) == c"workspace_id"
+                !name.is_null() && CStr::from_ptr(name) == wanted
             });
         }
         pg_sys::ReleaseSysCache(row);

@@ -6,7 +6,7 @@
 // The function that Postgres finds by name is public for it alone.
 #![allow(unreachable_pub)]
 
-use super::calls::{is_sent, workspace_argument};
+use super::calls::{Names, is_sent, workspace_argument};
 use super::places::Lies;
 use super::{alone, moved, part, tell};
 use crate::error::{Error, Report};
@@ -17,6 +17,7 @@ use crate::pg::row_change::raise;
 use crate::pg::transaction;
 use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
+use crate::settings::WORKSPACE_ID_NAME;
 use pgrx::{IntoDatum, PgSqlErrorCode, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -39,7 +40,7 @@ pub(crate) fn register(check: Check) {
 }
 
 /// Settings of the session that go along.
-const SETTINGS: [&CStr; 12] = [
+pub(crate) const SETTINGS: [&CStr; 12] = [
     c"kepler.actor",
     c"kepler.request_id",
     c"kepler.on_secret",
@@ -69,8 +70,8 @@ impl Report for NotPlanned {
     }
 }
 
-/// A function, the types of what it is called with, and the place of the workspace, if it is sent to one.
-type Key = (pg_sys::Oid, Vec<pg_sys::Oid>, Option<usize>);
+/// A function, the types of what it is called with, and which of that says where it is sent, if it is.
+type Key = (pg_sys::Oid, Vec<pg_sys::Oid>, Option<(usize, Names)>);
 
 thread_local! {
     static STATEMENTS: RefCell<HashMap<Key, Rc<OwnedStatement>>> = RefCell::default();
@@ -152,8 +153,9 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         }
         let function = pg_sys::Oid::from(given[0].value.value() as u32);
         let place = given[1].value.value();
+        let to = workspace_argument(function).filter(|(of, _)| *of == place);
         if !is_sent(function)
-            || workspace_argument(function) != Some(place)
+            || to.is_none()
             || types.get(place + 2) != Some(&pg_sys::TEXTOID)
             || pg_sys::get_func_rettype(function) != (*expression).funcresulttype
             || pg_sys::get_func_retset(function) != (*expression).funcretset
@@ -174,12 +176,14 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let workspace = workspace.filter(|_| !names_own_table(&types, &values));
         let result = (*expression).funcresulttype;
         let is_row = pg_sys::type_is_rowtype(result);
-        let of = if workspace.is_some() { Some(place) } else { None };
+        let of = to.filter(|_| workspace.is_some());
         let statement = statement((function, types, of), is_row);
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
-            BEFORE.get().map_or(Ok(()), |check| check(workspace))?;
-            values.push(settings().into_datum());
+            if matches!(to, Some((_, Names::Workspace))) {
+                BEFORE.get().map_or(Ok(()), |check| check(workspace))?;
+            }
+            values.push(settings(to).into_datum());
             moved::hold_elsewhere(&Text::new(workspace));
             join(workspace, function, expression)?;
         }
@@ -247,12 +251,15 @@ fn may_execute(function: pg_sys::Oid) {
     }
 }
 
-/// Settings of the session that somebody has set, each before its value.
-fn settings() -> Vec<String> {
+/// Settings of the session that somebody has set, each before its value. Where a call works in no workspace that it names, that of
+/// the session is one.
+fn settings(to: Option<(usize, Names)>) -> Vec<String> {
     let set = |name: &&CStr| Some([name.to_str().ok()?.to_owned(), own_value(name)?]);
+    let is_to_part = matches!(to, Some((_, Names::Part)));
+    let workspace = is_to_part.then_some(&WORKSPACE_ID_NAME);
     let read_only = ["transaction_read_only".to_owned(), "on".to_owned()];
     let read_only = transaction::is_read_only().then_some(read_only);
-    SETTINGS.iter().filter_map(set).chain(read_only).flatten().collect()
+    SETTINGS.iter().chain(workspace).filter_map(set).chain(read_only).flatten().collect()
 }
 
 /// The statement that carries a call.
@@ -272,7 +279,7 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
     let argument = |at: usize| {
         let variadic = if is_variadic && at + 1 == types.len() { "VARIADIC " } else { "" };
         match place {
-            Some(place) if at == *place => "e.workspace_id".to_owned(),
+            Some((place, _)) if at == *place => "e.workspace_id".to_owned(),
             _ => format!("{variadic}${}", at + 1),
         }
     };
@@ -282,12 +289,16 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
     let mut of: Vec<pg_sys::Oid> = types.clone();
     let sql = match place {
         None => format!("SELECT {given} FROM {call} AS {alias}"),
-        Some(place) => {
+        Some((place, names)) => {
             of.push(pg_sys::TEXTARRAYOID);
             let (workspace, settings) = (place + 1, of.len());
+            let enter = match names {
+                Names::Workspace => "enter_part",
+                Names::Part => "look_into_part",
+            };
             format!(
                 "SELECT {given}
-                 FROM (SELECT kepler_internal.enter_part(${workspace}, ${settings}) AS workspace_id
+                 FROM (SELECT kepler_internal.{enter}(${workspace}, ${settings}) AS workspace_id
                        FROM (SELECT pg_catalog.count(*)
                              FROM (SELECT FROM kepler.parts AS p WHERE p.workspace_id = ${workspace} LIMIT 0) AS p) AS n
                        OFFSET 0) AS e

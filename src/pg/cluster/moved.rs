@@ -31,7 +31,7 @@ thread_local! {
 
 /// As Citus locks the shards of a part whose rows change, until the transaction ends: a move of the part to another node waits
 /// for it, or is waited for (`resource_lock.c`, `SetLocktagForShardDistributionMetadata`).
-fn lock(place: u32, colocation: i32) {
+pub(super) fn lock(place: u32, colocation: i32) {
     /// Locks of shards that lie together.
     const COLOCATED_SHARDS: u16 = 8;
     // SAFETY: a lock that Postgres gives back at the end of the transaction.
@@ -47,14 +47,6 @@ fn lock(place: u32, colocation: i32) {
         pg_sys::LockAcquire(&tag, pg_sys::ShareLock as i32, false, false);
         pg_sys::AcceptInvalidationMessages();
     }
-}
-
-/// Keeps the session's part on this node until the transaction ends. Gives whether it is still here.
-pub(crate) fn hold() -> bool {
-    let Some(key) = part::key() else { return false };
-    let Some((place, _)) = places::place_of(&key) else { return false };
-    lock(place as u32, key.colocation);
-    places::place_of(&key).is_some_and(|(_, is_here)| is_here)
 }
 
 /// Keeps the part of a workspace where it is until the transaction ends: what is sent there next arrives.

@@ -7,8 +7,8 @@
 // As in `planner`: `begin` and `end` are on the way of everybody's errors, and have no value with a destructor.
 
 use super::names::Names;
-use super::places::{self, Key, Lies, Shards};
-use super::{carry, rewrite, tell};
+use super::places::{self, Key, Lies, Place, Shards};
+use super::{carry, moved, rewrite, tell};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
 use std::borrow::Cow;
@@ -40,6 +40,8 @@ unsafe extern "C-unwind" {
 struct Part {
     key: Key,
     shards: Shards,
+    /// Known once somebody has asked, as long as the shards are these.
+    place: Option<Place>,
     made_of: MadeOf,
     /// Tables that are none of the part's.
     others: HashMap<pg_sys::Oid, MadeOf>,
@@ -170,6 +172,25 @@ unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
     }
 }
 
+/// As Citus locks the shards of a part whose rows change, until the transaction ends: a move of the part to another node waits
+/// for it, or is waited for. Gives whether the part is still here.
+pub(crate) fn stay() -> bool {
+    let at = CURRENT.get() as usize;
+    let known = PARTS.with_borrow(|parts| {
+        let part = parts.get(at.checked_sub(1)?)?;
+        Some((part.key.clone(), part.place))
+    });
+    let Some((key, place)) = known else { return false };
+    let Some(place) = place.or_else(|| places::place_of(&key)) else { return false };
+    PARTS.with_borrow_mut(|parts| {
+        if let Some(part) = parts.get_mut(at - 1) {
+            part.place = Some(place);
+        }
+    });
+    moved::lock(place.number as u32, key.colocation);
+    places::is_here(place)
+}
+
 /// A statement has ended.
 pub(in crate::pg) fn end(query: *mut pg_sys::QueryDesc) {
     if !BEGUN_BY.get().is_null() && BEGUN_BY.get() == query {
@@ -194,12 +215,26 @@ pub(crate) fn enter() {
 /// Whether a relation is a shard that a statement of somebody's reads or writes, which Citus has sent here: the session knows
 /// nothing of the workspace that was chosen where the statement comes from.
 pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {
-    super::is_loaded() && !ENTERED.get() && is_of_citus() && whole(relation) != relation
+    // What a worker of a parallel plan reads, the session that started it was asked about.
+    // SAFETY: reads a variable.
+    let is_parallel = unsafe { pg_sys::ParallelWorkerNumber } >= 0;
+    super::is_loaded()
+        && !ENTERED.get()
+        && !is_parallel
+        && is_of_citus()
+        && whole(relation) != relation
 }
 
-/// Whether a statement on a relation goes to the nodes that its rows lie on.
-pub(crate) fn is_elsewhere(relation: pg_sys::Oid) -> bool {
-    current() == 0 && !is_of_citus() && lies(relation) == Lies::Distributed
+/// Whether a statement on a relation goes to the nodes that its rows lie on. What every node has is read here, and written
+/// everywhere.
+pub(crate) fn is_elsewhere(relation: pg_sys::Oid, is_written: bool) -> bool {
+    current() == 0
+        && !is_of_citus()
+        && match lies(relation) {
+            Lies::Here => false,
+            Lies::Distributed => true,
+            Lies::Everywhere => is_written,
+        }
 }
 
 /// Whether Citus opened the session, from another node.
@@ -270,7 +305,7 @@ unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
     };
     let (shards, made_of) = places::shards_of(&key);
     PARTS.with_borrow_mut(|parts| {
-        let part = Part { key, shards, made_of, others: HashMap::new() };
+        let part = Part { key, shards, place: None, made_of, others: HashMap::new() };
         match parts.iter().position(|known| known.key == part.key) {
             Some(at) => {
                 parts[at] = part;
@@ -340,6 +375,7 @@ unsafe extern "C-unwind" fn find_shard(part: u32, table: pg_sys::Oid) -> pg_sys:
     PARTS.with_borrow_mut(|parts| {
         let Some(part) = parts.get_mut(at) else { return pg_sys::InvalidOid };
         part.shards = shards;
+        part.place = None;
         part.made_of = made_of;
         match part.shards.by_table.get(&table) {
             Some(shard) => *shard,

@@ -39,10 +39,8 @@ thread_local! {
     ) };
     static PLACE: Statement = const { Statement::new(
         c"SELECT (SELECT pg_catalog.count(*) FROM pg_catalog.pg_dist_shard AS b
-                  WHERE b.logicalrelid = s.logicalrelid AND b.shardminvalue::integer < s.shardminvalue::integer),
-                 p.groupid = (SELECT pg_catalog.min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l)
+                  WHERE b.logicalrelid = s.logicalrelid AND b.shardminvalue::integer < s.shardminvalue::integer), s.shardid
           FROM pg_catalog.pg_dist_shard AS s
-          JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
     ) };
@@ -59,6 +57,11 @@ thread_local! {
           JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
+    ) };
+    static IS_HERE: Statement = const { Statement::new(
+        c"SELECT p.groupid = (SELECT l.groupid FROM pg_catalog.pg_dist_local_group AS l LIMIT 1)
+          FROM pg_catalog.pg_dist_placement AS p WHERE p.shardid = $1",
+        &[pg_sys::INT8OID],
     ) };
     static METHOD: Statement = const { Statement::new(
         c"SELECT p.partmethod::text, p.repmodel::text FROM pg_catalog.pg_dist_partition AS p
@@ -186,14 +189,31 @@ pub(super) fn references() -> (Shards, MadeOf) {
     (shards, made_of)
 }
 
-/// The place of a part among all, and whether it is on this node.
-pub(super) fn place_of(key: &Key) -> Option<(i64, bool)> {
+/// The place of a part among all.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) number: i64,
+    /// Its shard of `kepler.parts`.
+    shard_id: i64,
+}
+
+/// The place of a part among all, as long as its shards are what they are.
+pub(super) fn place_of(key: &Key) -> Option<Place> {
     let _looking = Looking::begin();
     let lowest = crate::pg::varlena::Text::new(&key.lowest);
     Spi::connect_mut(|client| {
         let rows = PLACE.with(|plan| plan.run_latest(client, &[Some(lowest.datum())]));
         let row = rows.iter::<2>().next()?;
-        Some((row.bigint(0)?, row.boolean(1)?))
+        Some(Place { number: row.bigint(0)?, shard_id: row.bigint(1)? })
+    })
+}
+
+/// Whether a part is on this node at this moment.
+pub(super) fn is_here(place: Place) -> bool {
+    let _looking = Looking::begin();
+    Spi::connect_mut(|client| {
+        let rows = IS_HERE.with(|plan| plan.run_latest(client, &[Some(place.shard_id.into())]));
+        rows.iter::<1>().next().and_then(|row| row.boolean(0)) == Some(true)
     })
 }
 

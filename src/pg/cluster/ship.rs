@@ -49,6 +49,34 @@ pub(in crate::pg) unsafe fn divert(query: *mut pg_sys::Query) {
     }
 }
 
+/// Whether a query is the call that another node has sent. It is planned without its values: no choice depends on them, and each
+/// copy of the plan would have one of a whole batch.
+///
+/// # Safety
+/// A query that the planner was given.
+pub(in crate::pg) unsafe fn is_carried(query: *mut pg_sys::Query) -> bool {
+    // SAFETY: lists of nodes, whose tags say what they are.
+    unsafe {
+        if !is_loaded() || !part::is_of_citus() {
+            return false;
+        }
+        let entries = (*query).rtable;
+        (0..pg_sys::list_length(entries)).any(|at| {
+            let entry = pg_sys::list_nth(entries, at).cast::<pg_sys::RangeTblEntry>();
+            let below = (*entry).subquery;
+            if (*entry).rtekind != pg_sys::RTEKind::RTE_SUBQUERY
+                || pg_sys::list_length((*below).targetList) != 1
+            {
+                return false;
+            }
+            let target = pg_sys::list_nth((*below).targetList, 0).cast::<pg_sys::TargetEntry>();
+            let call = (*target).expr.cast::<pg_sys::FuncExpr>();
+            (*call).xpr.type_ == pg_sys::NodeTag::T_FuncExpr
+                && is_among((*call).funcid, &["enter_part"])
+        })
+    }
+}
+
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn is_distributed() -> bool {
     part::is_distributed()
@@ -181,7 +209,7 @@ unsafe extern "C-unwind" fn name_columns(of: *mut pg_sys::RangeTblFunction) {
 unsafe extern "C-unwind" fn wrap(call: *mut pg_sys::FuncExpr) {
     // SAFETY: an expression of the query; the row of the catalog is there until it is given back.
     unsafe {
-        let Some(place) = workspace_argument((*call).funcid) else { return };
+        let Some((place, _)) = workspace_argument((*call).funcid) else { return };
         let function = (*call).funcid;
         let row = pg_sys::SearchSysCache1(
             pg_sys::SysCacheIdentifier::PROCOID as c_int,

@@ -6,15 +6,41 @@
 
 use super::part;
 use crate::error::Error;
-use crate::pg::local_settings::{LocalSettings, look_at};
+use crate::pg::local_settings::{LocalSettings, look_at, own_value};
 use crate::pg::transaction;
 use crate::pg::whole::Spi;
 use crate::settings::{self, WORKSPACE_ID};
+use pgrx::datum::DatumWithOid;
 use std::cell::{Cell, RefCell};
 
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Workspace(String),
+    /// Who acts, and for what request, as somebody has set it.
+    Who(Option<String>, Option<String>),
+}
+
+impl Told {
+    /// Whether it was told, and nothing of its kind since.
+    fn is_known(&self) -> bool {
+        let is_of_kind =
+            |other: &Self| std::mem::discriminant(other) == std::mem::discriminant(self);
+        TOLD.with_borrow(|told| {
+            told.iter()
+                .rev()
+                .find(|(_, last)| is_of_kind(last))
+                .is_some_and(|(_, last)| last == self)
+        })
+    }
+
+    fn note(self) {
+        TOLD.with_borrow_mut(|told| told.push((part::depth(), self)));
+    }
+}
+
 thread_local! {
-    /// The workspaces that the transaction has told, and how deep in it.
-    static TOLD: RefCell<Vec<(i32, String)>> = const { RefCell::new(Vec::new()) };
+    /// What the transaction has told, and how deep in it.
+    static TOLD: RefCell<Vec<(i32, Told)>> = const { RefCell::new(Vec::new()) };
     /// Whether the transaction commits in two phases.
     static IN_TWO_PHASES: Cell<bool> = const { Cell::new(false) };
 }
@@ -33,19 +59,38 @@ pub(crate) fn is_chosen() -> bool {
 
 /// Tells the nodes that the transaction reaches from here on the workspace. Citus begins a transaction on all of them.
 pub(crate) fn tell(workspace_id: &str) -> Result<(), Error> {
-    let is_told =
-        TOLD.with_borrow(|told| told.last().is_some_and(|(_, last)| last == workspace_id));
-    if is_told {
+    let told = Told::Workspace(workspace_id.to_owned());
+    if told.is_known() {
         return Ok(());
     }
     part::watch();
     let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
-    Spi::connect_mut(|client| {
-        client.update("CALL kepler_internal.tell_workspace($1)", None, &[workspace_id.into()])?;
-        Ok::<(), Error>(())
-    })?;
-    TOLD.with_borrow_mut(|told| told.push((part::depth(), workspace_id.to_owned())));
+    call("CALL kepler_internal.tell_workspace($1)", &[workspace_id.into()])?;
+    told.note();
     Ok(())
+}
+
+/// Tells them who acts, and for what request, if somebody has set it: the history of a table notes it where a row is changed.
+pub(crate) fn tell_who() -> Result<(), Error> {
+    let (actor, request) = (own_value(c"kepler.actor"), own_value(c"kepler.request_id"));
+    let is_nothing = actor.is_none() && request.is_none();
+    let told = Told::Who(actor.clone(), request.clone());
+    if is_nothing && TOLD.with_borrow(Vec::is_empty) || told.is_known() {
+        return Ok(());
+    }
+    part::watch();
+    let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
+    let given = [actor.unwrap_or_default().into(), request.unwrap_or_default().into()];
+    call("CALL kepler_internal.tell_who($1, $2)", &given)?;
+    told.note();
+    Ok(())
+}
+
+fn call(sql: &str, given: &[DatumWithOid<'_>]) -> Result<(), Error> {
+    Spi::connect_mut(|client| {
+        client.update(sql, None, given)?;
+        Ok(())
+    })
 }
 
 /// A statement writes to other nodes. What it writes by itself Citus sends as it is, and the node commits it before it answers.
@@ -64,10 +109,7 @@ pub(super) fn commit_in_two_phases() -> Result<(), Error> {
         return Ok(());
     }
     part::watch();
-    Spi::connect_mut(|client| {
-        client.update("CALL kepler_internal.commit_in_two_phases()", None, &[])?;
-        Ok::<(), Error>(())
-    })?;
+    call("CALL kepler_internal.commit_in_two_phases()", &[])?;
     IN_TWO_PHASES.set(true);
     Ok(())
 }
