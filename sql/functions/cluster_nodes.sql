@@ -1,7 +1,7 @@
 -- What each node of a cluster has and does for itself: how it comes to it, and how it is told.
 
 -- A command on the node of a workspace's part, in this transaction.
-CREATE FUNCTION kepler_internal.run_in_part(workspace_id text, command text) RETURNS text
+CREATE FUNCTION kepler_internal.run_in_part(part_of text, command text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -99,7 +99,7 @@ BEGIN
     SELECT * INTO of FROM kepler_internal.other_nodes() AS n WHERE format('%s:%s', n.name, n.port) = node;
     IF NOT FOUND THEN RETURN; END IF;
     done := kepler_internal.run_on_node(of.name, of.port, of.part,
-        format('SELECT p.done FROM kepler_internal.maintain_part(%L, , , %L, NULL) AS p', step, max_rows))::bigint;
+        format('SELECT p.done FROM kepler_internal.maintain_part(%L, '''', '''', %L, NULL) AS p', step, max_rows))::bigint;
     IF step NOT LIKE 'make\_%' AND done > 0 THEN
         is_over := kepler_internal.run_on_node(of.name, of.port, of.part,
             format('SELECT count(*) FROM kepler_internal.maintenance_due(%L)', step)) = '0';

@@ -88,8 +88,8 @@ for mode in block_writes force_logical; do
   expect 1 "SELECT count(*) FROM kepler.upsert_records('contact', '[{\"external_id\": \"$mode seven\", \"data\": {}}]', workspace_id => 'w')"
   expect 2 "$(changes "'$last'")"
   expect updated "SET ROLE moves_writer; SELECT outcome FROM kepler.upsert_record('contact', '$mode seven', '{\"by\": \"$mode\"}', workspace_id => 'w')"
-  expect 1 "SET ROLE moves_reader; SELECT count(*) FROM kepler.changes_since('$last', 1, workspace_id => 'w')"
-  expect "ERROR:  42501" "SET ROLE moves_reader; SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
+  expect "w 1" "SET ROLE moves_reader; SELECT kepler.use_workspace('w'); SELECT count(*) FROM kepler.changes_since('$last', 1, workspace_id => 'w')"
+  expect "w ERROR:  42501" "SET ROLE moves_reader; SELECT kepler.use_workspace('w'); SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
 done
 expect 15 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
 

@@ -31,7 +31,7 @@ thread_local! {
 
 /// As Citus locks the shards of a part whose rows change, until the transaction ends: a move of the part to another node waits
 /// for it, or is waited for (`resource_lock.c`, `SetLocktagForShardDistributionMetadata`).
-fn lock(place: u32, colocation: i32) {
+pub(super) fn lock(place: u32, colocation: i32) {
     /// Locks of shards that lie together.
     const COLOCATED_SHARDS: u16 = 8;
     // SAFETY: a lock that Postgres gives back at the end of the transaction.
@@ -49,6 +49,7 @@ fn lock(place: u32, colocation: i32) {
     }
 }
 
+<<<<<<< HEAD
 /// Keeps the session's part on this node until the transaction ends. Gives whether it is still here.
 pub(crate) fn hold() -> bool {
     let Some((key, place)) = part::place() else { return false };
@@ -56,6 +57,8 @@ pub(crate) fn hold() -> bool {
     places::is_here(place)
 }
 
+=======
+>>>>>>> moves
 /// Keeps the part of a workspace where it is until the transaction ends: what is sent there next arrives.
 pub(super) fn hold_elsewhere(workspace: &Text) {
     // SAFETY: a variable; a standby takes no such locks.
