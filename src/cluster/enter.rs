@@ -4,11 +4,7 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
-<<<<<<< HEAD
 use crate::pg::cluster::{carry, moved, part};
-=======
-use crate::pg::cluster::{carry, part};
->>>>>>> moves
 use crate::pg::local_settings::{initial_value, own_value, set_as_superuser, set_for_transaction};
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
@@ -64,11 +60,7 @@ fn require_part(workspace_id: &str) -> Result<(), Error> {
     if part::current() == 0 {
         return Err(NotInPart.into());
     }
-<<<<<<< HEAD
     if !moved::hold() {
-=======
-    if !part::stay() {
->>>>>>> moves
         return Err(Moved(workspace_id.to_owned()).into());
     }
     Ok(())

@@ -49,7 +49,6 @@ pub(super) fn lock(place: u32, colocation: i32) {
     }
 }
 
-<<<<<<< HEAD
 /// Keeps the session's part on this node until the transaction ends. Gives whether it is still here.
 pub(crate) fn hold() -> bool {
     let Some((key, place)) = part::place() else { return false };
@@ -57,8 +56,6 @@ pub(crate) fn hold() -> bool {
     places::is_here(place)
 }
 
-=======
->>>>>>> moves
 /// Keeps the part of a workspace where it is until the transaction ends: what is sent there next arrives.
 pub(super) fn hold_elsewhere(workspace: &Text) {
     // SAFETY: a variable; a standby takes no such locks.

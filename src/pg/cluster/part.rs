@@ -8,7 +8,7 @@
 
 use super::names::Names;
 use super::places::{self, Key, Lies, Place, Shards};
-use super::{carry, moved, rewrite, tell};
+use super::{carry, rewrite, tell};
 use crate::pg::relation::{self, MadeOf, generation};
 use pgrx::pg_sys;
 use std::borrow::Cow;
@@ -172,36 +172,18 @@ unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
     }
 }
 
-<<<<<<< HEAD
 /// The part that the session works in, and its place among all.
 pub(super) fn place() -> Option<(Key, Place)> {
     let at = (CURRENT.get() as usize).checked_sub(1)?;
     let (key, known) =
         PARTS.with_borrow(|parts| parts.get(at).map(|part| (part.key.clone(), part.place)))?;
     let place = known.or_else(|| places::place_of(&key))?;
-=======
-/// As Citus locks the shards of a part whose rows change, until the transaction ends: a move of the part to another node waits
-/// for it, or is waited for. Gives whether the part is still here.
-pub(crate) fn stay() -> bool {
-    let at = CURRENT.get() as usize;
-    let known = PARTS.with_borrow(|parts| {
-        let part = parts.get(at.checked_sub(1)?)?;
-        Some((part.key.clone(), part.place))
-    });
-    let Some((key, place)) = known else { return false };
-    let Some(place) = place.or_else(|| places::place_of(&key)) else { return false };
->>>>>>> moves
     PARTS.with_borrow_mut(|parts| {
         if let Some(part) = parts.get_mut(at) {
             part.place = Some(place);
         }
     });
-<<<<<<< HEAD
     Some((key, place))
-=======
-    moved::lock(place.number as u32, key.colocation);
-    places::is_here(place)
->>>>>>> moves
 }
 
 /// A statement has ended.

@@ -44,14 +44,11 @@ thread_local! {
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
     ) };
-<<<<<<< HEAD
     static IS_HERE: Statement = const { Statement::new(
         c"SELECT p.groupid = (SELECT l.groupid FROM pg_catalog.pg_dist_local_group AS l LIMIT 1)
           FROM pg_catalog.pg_dist_placement AS p WHERE p.shardid = $1",
         &[pg_sys::INT8OID],
     ) };
-=======
->>>>>>> moves
     static PARTS: Statement = const { Statement::new(
         c"SELECT s.shardminvalue::integer, p.colocationid
           FROM pg_catalog.pg_dist_shard AS s
@@ -65,14 +62,6 @@ thread_local! {
           JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
-<<<<<<< HEAD
-=======
-    ) };
-    static IS_HERE: Statement = const { Statement::new(
-        c"SELECT p.groupid = (SELECT l.groupid FROM pg_catalog.pg_dist_local_group AS l LIMIT 1)
-          FROM pg_catalog.pg_dist_placement AS p WHERE p.shardid = $1",
-        &[pg_sys::INT8OID],
->>>>>>> moves
     ) };
     static METHOD: Statement = const { Statement::new(
         c"SELECT p.partmethod::text, p.repmodel::text FROM pg_catalog.pg_dist_partition AS p
