@@ -111,6 +111,7 @@ $$;
 CREATE FUNCTION kepler_internal.set_up_new_nodes() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     node record;
     command text;
@@ -143,6 +144,7 @@ $$;
 CREATE FUNCTION kepler_internal.make_node(levels jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     name text;
     given record;

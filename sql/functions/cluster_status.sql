@@ -226,6 +226,7 @@ $$;
 CREATE FUNCTION kepler_internal.complete_nodes() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     key text;
     definitions constant jsonb := (
