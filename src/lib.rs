@@ -104,6 +104,7 @@ extension_sql_file!("../sql/functions/cluster.sql", name = "cluster", requires =
 extension_sql_file!("../sql/functions/cluster_parts.sql", name = "cluster_parts");
 extension_sql_file!("../sql/functions/cluster_status.sql", name = "cluster_status");
 extension_sql_file!("../sql/functions/cluster_views.sql", name = "cluster_views");
+extension_sql_file!("../sql/functions/cluster_nodes.sql", name = "cluster_nodes");
 extension_sql_file!("../sql/functions/workspaces.sql", name = "workspaces");
 extension_sql_file!(
     "../sql/functions/records.sql",

@@ -195,6 +195,9 @@ BEGIN
     ELSIF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, HINT = problem.hint;
     END IF;
+    IF kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.set_up_new_nodes();
+    END IF;
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
@@ -252,6 +255,8 @@ BEGIN
         ELSE
             EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING key.relation;
         END IF;
+        -- Its rows lie in shards now. Those that are still in the table itself nobody would read.
+        EXECUTE 'SELECT truncate_local_data_after_distributing_table($1)' USING key.relation;
     END LOOP;
     FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', key.relation);
@@ -284,84 +289,6 @@ BEGIN
     PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
-END
-$$;
-
--- Fails where there is no cluster, and on the coordinator unless it may be that.
-CREATE FUNCTION kepler_internal.require_node(may_be_coordinator boolean) RETURNS void
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    is_coordinator boolean;
-BEGIN
-    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
-        EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
-    END IF;
-    IF is_coordinator IS NULL OR is_coordinator AND NOT may_be_coordinator THEN
-        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this is no node that kepler.distribute() sets up',
-            HINT = 'Call kepler.distribute() on the coordinator of the cluster.';
-    END IF;
-END
-$$;
-
--- On a worker, before tables come from the coordinator: it has all tables of its own, but for these.
-CREATE FUNCTION kepler_internal.prepare_node(shared text[]) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    name text;
-    has_rows boolean;
-    by_workspace regclass[];
-BEGIN
-    PERFORM kepler_internal.require_node(false);
-    -- What is done here is this node's alone.
-    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
-    IF to_regclass('kepler.schema_versions') IS NULL THEN
-        -- Views that came along when the coordinator made its own.
-        FOR name IN
-            SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v'
-        LOOP
-            EXECUTE format('DROP VIEW %s CASCADE', name);
-        END LOOP;
-        PERFORM kepler.install();
-    END IF;
-    -- Before what it is read from goes.
-    SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
-    FOREACH name IN ARRAY shared LOOP
-        IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
-            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND name::regclass = ANY (by_workspace) THEN
-                RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-                    MESSAGE = format('a worker has rows of its own in %s', name),
-                    HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
-            END IF;
-            EXECUTE format('DROP TABLE %s CASCADE', name);
-        END IF;
-    END LOOP;
-    -- Who works here was sent here, and sees what policies show.
-    GRANT SELECT ON kepler.feed, kepler.feed_default, kepler.feed_dropped, kepler.feed_epochs, kepler.schema_versions TO PUBLIC;
-END
-$$;
-
--- The library must be there before the first statement of a session, which may be a call that goes to another node.
-CREATE FUNCTION kepler_internal.set_up_node() RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    libraries text;
-BEGIN
-    PERFORM kepler_internal.require_node(true);
-    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
-    SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
-    FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
-    WHERE d.setdatabase = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()) AND d.setrole = 0
-        AND s.setting LIKE 'session_preload_libraries=%';
-    IF libraries !~ '\mkepler\M' THEN
-        EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
-            (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ')
-             FROM unnest(array_remove(string_to_array(libraries, ','), '') || 'kepler'::text) AS l (name)));
-    END IF;
-    EXECUTE format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database());
 END
 $$;
 
@@ -533,6 +460,7 @@ BEGIN
             master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
+    PERFORM kepler_internal.begin_feed_anew();
     PERFORM set_config('session_replication_role', 'origin', true);
     PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);

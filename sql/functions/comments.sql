@@ -1349,6 +1349,17 @@ COMMENT ON FUNCTION kepler_internal.ship(anyelement, "any") IS 'Internal: sends 
 COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
 COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table lies, as Citus knows it';
 COMMENT ON FUNCTION kepler_internal.distribution_problems() IS 'Internal: what keeps the tables from being distributed';
+COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
+COMMENT ON FUNCTION kepler_internal.install_on_node() IS 'Internal: installs Kepler on a worker of a cluster';
+COMMENT ON FUNCTION kepler_internal.is_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
+COMMENT ON FUNCTION kepler_internal.maintain_node(text, text, integer) IS 'Internal: a bounded part of a step of maintain on another node of a cluster';
+COMMENT ON FUNCTION kepler_internal.maintenance_due_on_nodes(text) IS 'Internal: other nodes of a cluster on which a step of maintain finds something to do';
+COMMENT ON FUNCTION kepler_internal.make_node(jsonb) IS 'Internal: gives a worker that joins a cluster tables of its own, and roles their levels there';
+COMMENT ON FUNCTION kepler_internal.other_nodes() IS 'Internal: the workers of a cluster, each with the key of a part that lies there';
+COMMENT ON FUNCTION kepler_internal.run_in_part(text, text) IS 'Internal: runs a command on the node of a part, in this transaction';
+COMMENT ON FUNCTION kepler_internal.run_on_node(text, integer, text, text) IS 'Internal: runs a command on another node of a cluster';
+COMMENT ON FUNCTION kepler_internal.run_on_other_nodes(text) IS 'Internal: runs a command on all other nodes of a cluster';
+COMMENT ON FUNCTION kepler_internal.set_up_new_nodes() IS 'Internal: sets up workers that joined a cluster after the tables were distributed';
 COMMENT ON FUNCTION kepler_internal.prepare_node(text[]) IS 'Internal: gives a node the tables that it has for itself';
 COMMENT ON FUNCTION kepler_internal.set_up_node() IS 'Internal: sets what sessions of a node need';
 COMMENT ON FUNCTION kepler_internal.distribute_table(regclass) IS 'Internal: gives a new table its place in a cluster';

@@ -22,6 +22,11 @@ VALUES
     ('advise_indexes', false, false)
 $$;
 
+-- Whether each node of a cluster has what a step is about for itself.
+CREATE FUNCTION kepler_internal.is_of_each_node(step text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT step IN ('make_feed_partitions', 'make_history_partitions', 'seal_history', 'drop_old_changes') $$;
+
 -- Whether a partition of a log is missing, of now or of the time ahead.
 CREATE FUNCTION kepler_internal.lacks_partitions(log text, period text, ahead integer) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' SET kepler.plan_for_large_tables = on
@@ -309,6 +314,10 @@ BEGIN
                 SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
                 INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_in_parts(known.step) AS d;
             END IF;
+            IF is_distributed AND kepler_internal.is_of_each_node(known.step) THEN
+                SELECT more_workspaces || coalesce(array_agg(d.workspace_id), '{}'), more_objects || coalesce(array_agg(d.object), '{}')
+                INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_on_nodes(known.step) AS d;
+            END IF;
             workspaces := workspaces || more_workspaces;
             objects := objects || more_objects;
             steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
@@ -515,6 +524,9 @@ BEGIN
     THEN
         SELECT p.place, p.done INTO place, done
         FROM kepler_internal.maintain_step_of_part(step, workspace_id, object, max_rows, place) AS p;
+    ELSIF object <> '' AND kepler_internal.is_of_each_node(step) THEN
+        SELECT n.done, n.is_over INTO done, is_over FROM kepler_internal.maintain_node(step, object, max_rows) AS n;
+        RETURN;
     ELSE
         SELECT p.place, p.done INTO place, done
         FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;

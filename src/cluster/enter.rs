@@ -4,7 +4,7 @@ use crate::access::current::require_member;
 use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::error::{Error, Report};
-use crate::pg::cluster::{carry, part};
+use crate::pg::cluster::{carry, moved, part};
 use crate::pg::local_settings::{initial_value, own_value, set_as_superuser, set_for_transaction};
 use crate::pg::{in_transaction, role};
 use crate::settings::WORKSPACE_ID_NAME;
@@ -60,7 +60,7 @@ fn require_part(workspace_id: &str) -> Result<(), Error> {
     if part::current() == 0 {
         return Err(NotInPart.into());
     }
-    if !part::stay() {
+    if !moved::hold() {
         return Err(Moved(workspace_id.to_owned()).into());
     }
     Ok(())

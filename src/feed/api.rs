@@ -226,3 +226,11 @@ fn maintain_feed_step(is_first: Option<bool>, keep: Option<Interval>) -> Result<
     let keep = upkeep::required(keep)?;
     Ok(upkeep::step(keep, is_first.unwrap_or(false))?)
 }
+
+/// Internal: has all consumers of this node's feed begin anew, where changes are missing in it.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn begin_feed_anew() -> Result<(), ErrorReport> {
+    require_tables()?;
+    Ok(upkeep::begin_anew()?)
+}

@@ -87,6 +87,7 @@ pub(super) fn acknowledge(
         };
         // One that cannot be read any more is replaced.
         let before = Cursor::read(&stored, Some(workspace)).ok();
+        let before = before.filter(|before| epochs.is_comparable(*before));
         return Ok(match before {
             Some(before) if before.position == cursor.position => ("unchanged", stored),
             Some(before) if before.position > cursor.position => ("stale", stored),

@@ -13,6 +13,7 @@ use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::pg::append::Append;
 use crate::pg::clock::now;
+use crate::pg::cluster::moved;
 use crate::pg::plan::Statement;
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::pg::rows::Rows;
@@ -20,7 +21,7 @@ use crate::pg::whole::Spi;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 use std::cell::RefCell;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 thread_local! {
     static EPOCHS: Statement = const { Statement::new(
@@ -53,12 +54,16 @@ impl Origin {
         self.system == system() && self.database == database()
     }
 
-    fn identity(self) -> u32 {
+    fn bytes(self) -> [u8; 16] {
         let mut bytes = [0_u8; 16];
         bytes[..8].copy_from_slice(&self.system.to_be_bytes());
         bytes[8..12].copy_from_slice(&self.timeline.to_be_bytes());
         bytes[12..].copy_from_slice(&self.database.to_u32().to_be_bytes());
-        xxh3_64(&bytes) as u32
+        bytes
+    }
+
+    fn identity(self) -> u32 {
+        xxh3_64(&self.bytes()) as u32
     }
 }
 
@@ -157,12 +162,16 @@ pub(crate) fn of_writer(xid: u64) -> Result<i32, Error> {
 /// What a reader knows of epochs.
 pub(crate) struct Epochs {
     begun: Vec<Begun>,
+    /// On a cluster each node has a feed of its own, and what was changed in a part while it was elsewhere is not in this one. So
+    /// a cursor is one of the part's stay on this node.
+    stay: Option<u64>,
 }
 
 impl Epochs {
     /// As the calling statement sees them.
     pub(crate) fn read(client: &mut SpiClient<'_>) -> Self {
-        Self { begun: EPOCHS.with(|plan| begun(&plan.run_in_snapshot(client, &[]))) }
+        let begun = EPOCHS.with(|plan| begun(&plan.run_in_snapshot(client, &[])));
+        Self { begun, stay: moved::stay() }
     }
 
     fn last(&self) -> Option<&Begun> {
@@ -190,7 +199,19 @@ impl Epochs {
 
     pub(super) fn cursor(&self, position: Position) -> Cursor {
         let begun = self.begun.iter().find(|begun| begun.epoch == position.epoch);
-        Cursor { position, identity: begun.map_or(0, |begun| begun.origin.identity()) }
+        let identity = match self.stay {
+            None => begun.map_or(0, |begun| begun.origin.identity()),
+            Some(stay) => {
+                let origin = begun.map_or([0; 16], |begun| begun.origin.bytes());
+                xxh3_64_with_seed(&origin, stay) as u32
+            }
+        };
+        Cursor { position, identity }
+    }
+
+    /// Whether positions of a cursor can be compared with those that are given now.
+    pub(super) fn is_comparable(&self, cursor: Cursor) -> bool {
+        self.stay.is_none() || self.cursor(cursor.position) == cursor
     }
 
     /// Refuses a cursor of another database, and one that has seen what this database has lost. Gives whether the
@@ -198,7 +219,11 @@ impl Epochs {
     pub(super) fn check(&self, cursor: Cursor) -> Result<bool, FeedError> {
         let position = cursor.position;
         if self.cursor(position) != cursor {
-            return Err(FeedError::OtherDatabase);
+            return Err(if self.stay.is_some() {
+                FeedError::Elsewhere
+            } else {
+                FeedError::OtherDatabase
+            });
         }
         let Some(own) = self.begun.iter().find(|begun| begun.epoch == position.epoch) else {
             return if position == Position::default() {

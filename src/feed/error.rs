@@ -9,6 +9,8 @@ pub(crate) enum FeedError {
     NoCursor,
     #[error("the cursor is of the feed of another database")]
     OtherDatabase,
+    #[error("the cursor is of a feed before the workspace came to this node of the cluster")]
+    Elsewhere,
     #[error("the cursor is ahead of this database, which was restored to an earlier state")]
     Ahead,
     #[error("changes behind the cursor have been deleted for their age")]
@@ -43,9 +45,11 @@ impl Report for FeedError {
             | Self::BadMaxRows { .. }
             | Self::BadKeep
             | Self::NoTable(_) => ERRCODE_INVALID_PARAMETER_VALUE,
-            Self::Ahead | Self::Dropped { .. } | Self::NoPrimaryKey(_) | Self::NoPlace => {
-                ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE
-            }
+            Self::Elsewhere
+            | Self::Ahead
+            | Self::Dropped { .. }
+            | Self::NoPrimaryKey(_)
+            | Self::NoPlace => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoConsumer { .. } => ERRCODE_UNDEFINED_OBJECT,
             Self::CannotTrack { .. } => ERRCODE_WRONG_OBJECT_TYPE,
             Self::NotYours(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -54,6 +58,10 @@ impl Report for FeedError {
 
     fn detail(&self) -> Option<String> {
         match self {
+            Self::Elsewhere => Some(
+                "Each node has a feed of its own, and what was changed before is not in this one."
+                    .to_owned(),
+            ),
             Self::Ahead => {
                 Some("It stands behind a change that this database does not have.".to_owned())
             }
@@ -71,7 +79,9 @@ impl Report for FeedError {
             Self::NoCursor => "Give a cursor of feed_cursor() or changes_since() as it is, or NULL for the oldest change \
                  that is there."
                 .to_owned(),
-            Self::OtherDatabase | Self::Ahead | Self::Dropped { .. } => BEGIN_AGAIN.to_owned(),
+            Self::OtherDatabase | Self::Elsewhere | Self::Ahead | Self::Dropped { .. } => {
+                BEGIN_AGAIN.to_owned()
+            }
             Self::CursorOrConsumer => "A consumer has a cursor of its own.".to_owned(),
             Self::NoConsumer { name, .. } => format!(
                 "SELECT kepler.acknowledge_changes('{}', kepler.feed_cursor());",

@@ -16,6 +16,7 @@ use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::pg::append::Append;
 use crate::pg::clock::now;
+use crate::pg::cluster::moved;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::relation;
@@ -56,6 +57,9 @@ fn tell_feed(call: pg_sys::FunctionCallInfo) -> Fired {
         let call = Call::of(call);
         if call.is_before() {
             refuse();
+        }
+        if call.is_told_elsewhere() {
+            return Fired::nothing();
         }
         tell(&call).unwrap_or_else(|error| raise(error));
     }
@@ -107,6 +111,12 @@ impl<'c> Call<'c> {
     /// Whether nothing is changed yet.
     pub(crate) fn is_before(&self) -> bool {
         self.data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER
+    }
+
+    /// Whether the change was told on the node of a cluster that it comes from.
+    pub(crate) fn is_told_elsewhere(&self) -> bool {
+        // SAFETY: the relation of a running trigger is open.
+        moved::is_on_its_way(unsafe { (*self.data.tg_relation).rd_id })
     }
 
     pub(crate) fn description(&self) -> pg_sys::TupleDesc {

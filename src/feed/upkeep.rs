@@ -2,6 +2,7 @@
 //! be the superuser's.
 
 use super::consumer;
+use super::epoch::Epochs;
 use super::error::FeedError;
 use super::track::require_owner;
 use crate::access::owner::Owner;
@@ -9,6 +10,7 @@ use crate::arguments::ArgumentError;
 use crate::error::Error;
 use crate::pg::whole::Spi;
 use pgrx::datum::{Interval, TimestampWithTimeZone};
+use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
 
 /// What is younger stays in any case.
@@ -69,6 +71,30 @@ pub(crate) fn drop_read(
         .first()
         .get_one::<bool>()?;
     Ok(more == Some(true))
+}
+
+/// Has all consumers begin anew: what was changed until now is not in this feed, or not all of it.
+pub(super) fn begin_anew() -> Result<(), Error> {
+    let owner = require_owner("begin the feed anew")?;
+    let _owner = owner.act();
+    Spi::connect_mut(|client| {
+        let at = Epochs::read(client).now(in_transaction());
+        client.update(
+            "INSERT INTO kepler.feed_dropped AS d (workspace_id, epoch, xid, sequence)
+             SELECT w.id, $1, $2::pg_catalog.text::pg_catalog.xid8, 0 FROM kepler.workspaces AS w
+             ON CONFLICT (workspace_id) DO UPDATE
+             SET epoch = excluded.epoch, xid = excluded.xid, sequence = excluded.sequence",
+            None,
+            &[at.epoch.into(), at.xid.to_string().into()],
+        )?;
+        Ok(())
+    })
+}
+
+/// The number of this transaction.
+fn in_transaction() -> u64 {
+    // SAFETY: the transaction is about to write.
+    unsafe { pg_sys::GetTopFullTransactionId().value }
 }
 
 fn checked(keep: Interval) -> Result<Interval, FeedError> {

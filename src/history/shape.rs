@@ -250,7 +250,7 @@ impl Shape {
         require_tracked(relation, table_id)?;
         let columns = self.description();
         let text = Text::new(&columns);
-        let name = Text::new(&relation::spelled(relation).unwrap_or_default());
+        let name = Text::new(&name_of(relation));
         let found = {
             let _owner = Owner::find()?.act();
             Spi::connect_mut(|client| {
@@ -306,9 +306,14 @@ impl Shape {
     }
 }
 
+/// The name of a table; of a shard that of the table it is of.
+fn name_of(relation: pg_sys::Oid) -> String {
+    relation::spelled(part::whole(relation)).unwrap_or_default()
+}
+
 /// Who may execute the trigger function could make a trigger on a table of theirs that tells of another one's history.
 fn require_tracked(relation: pg_sys::Oid, table_id: i32) -> Result<(), Error> {
-    let name = relation::spelled(relation).unwrap_or_default();
+    let name = name_of(relation);
     let text = Text::new(&name);
     let is_tracked = {
         let _owner = Owner::find()?.act();

@@ -81,7 +81,7 @@ fn tell_history(call: pg_sys::FunctionCallInfo) -> Fired {
         let call = Call::of(call);
         if call.is_before() {
             Statement::begin(&call);
-        } else {
+        } else if !call.is_told_elsewhere() {
             tell(&call).unwrap_or_else(|error| raise(error));
         }
     }

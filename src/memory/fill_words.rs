@@ -4,6 +4,7 @@
 use super::access::searched_by_writer;
 use super::error::MemoryError;
 use crate::error::Error;
+use crate::pg::cluster::moved;
 use crate::pg::filling::{ColumnOf, Filling};
 use crate::pg::relation;
 use crate::pg::row_change::{Fired, raise};
@@ -26,6 +27,10 @@ LANGUAGE c AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 )]
 fn make_words(call: pg_sys::FunctionCallInfo) -> Fired {
     let mut row = Filling::of(call);
+    // It brings its words along.
+    if moved::is_on_its_way(row.table()) {
+        return row.done();
+    }
     let columns = row.kept(|| columns(&row)).unwrap_or_else(|error| raise(error.into()));
     let [workspace, content, language, text_search] = columns[..] else { return row.done() };
     let is_update = row.is_update();

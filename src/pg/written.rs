@@ -4,6 +4,7 @@
 //! this session at once, to the others when the change is committed and before its locks are released, and once more
 //! where it is rolled back. The trigger fires whatever `session_replication_role` says.
 
+use super::cluster::moved;
 use super::row_security::{self, Seen};
 use super::{relation, standpoint, trigger, undone};
 use crate::pg::isolation::keeps_snapshot;
@@ -114,6 +115,10 @@ CREATE FUNCTION kepler_internal.tell_sessions() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
 fn tell_sessions(trigger: &PgTrigger<'_>) -> Nothing {
+    // Nobody has read of a shard that is not here yet.
+    if trigger.relid().is_ok_and(moved::is_on_its_way) {
+        return Ok(None);
+    }
     for table in TABLES {
         let relation = relation::named(c"kepler", table);
         if let Some(relation) = relation.filter(|_| trigger.relid().ok() == relation) {

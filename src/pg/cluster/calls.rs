@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 109] = [
+pub(crate) const SENT: [&str; 110] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
@@ -97,6 +97,7 @@ pub(crate) const SENT: [&str; 109] = [
     "retry_rejects",
     "row_as_of",
     "row_history",
+    "run_in_part",
     "schedule_records",
     "search_memories",
     "search_messages",

@@ -8,7 +8,7 @@
 
 use super::calls::{Names, is_sent, workspace_argument};
 use super::places::Lies;
-use super::{alone, part, tell};
+use super::{alone, moved, part, tell};
 use crate::error::{Error, Report};
 use crate::ident::quote;
 use crate::pg::local_settings::own_value;
@@ -204,6 +204,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
                 BEFORE.get().map_or(Ok(()), |check| check(workspace))?;
             }
             values.push(settings(to).into_datum());
+            moved::hold_elsewhere(&Text::new(workspace));
             join(workspace, function, expression)?;
         }
         let outside = pg_sys::CurrentMemoryContext;

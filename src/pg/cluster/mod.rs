@@ -9,6 +9,7 @@
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
+//! - `moved`: what is to be done where a part comes from another node.
 //! - `names`: errors name tables, and not their shards.
 //! - `nodes`: what each node does for itself.
 //!
@@ -17,6 +18,7 @@
 mod alone;
 mod calls;
 pub(crate) mod carry;
+pub(crate) mod moved;
 pub(crate) mod names;
 pub(crate) mod nodes;
 pub(crate) mod part;

@@ -172,37 +172,18 @@ unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
     }
 }
 
-/// As Citus locks the shards of a part whose rows change, until the transaction ends: a move of the part to another node waits
-/// for it, or is waited for (`resource_lock.c`, `SetLocktagForShardDistributionMetadata`). Gives whether the part is still here.
-pub(crate) fn stay() -> bool {
-    /// Locks of shards that lie together.
-    const COLOCATED_SHARDS: u16 = 8;
-    let at = CURRENT.get() as usize;
-    let known = PARTS.with_borrow(|parts| {
-        let part = parts.get(at.checked_sub(1)?)?;
-        Some((part.key.clone(), part.place))
-    });
-    let Some((key, place)) = known else { return false };
-    let Some(place) = place.or_else(|| places::place_of(&key)) else { return false };
+/// The part that the session works in, and its place among all.
+pub(super) fn place() -> Option<(Key, Place)> {
+    let at = (CURRENT.get() as usize).checked_sub(1)?;
+    let (key, known) =
+        PARTS.with_borrow(|parts| parts.get(at).map(|part| (part.key.clone(), part.place)))?;
+    let place = known.or_else(|| places::place_of(&key))?;
     PARTS.with_borrow_mut(|parts| {
-        if let Some(part) = parts.get_mut(at - 1) {
+        if let Some(part) = parts.get_mut(at) {
             part.place = Some(place);
         }
     });
-    // SAFETY: a lock that Postgres gives back at the end of the transaction.
-    unsafe {
-        let tag = pg_sys::LOCKTAG {
-            locktag_field1: pg_sys::MyDatabaseId.to_u32(),
-            locktag_field2: place.number as u32,
-            locktag_field3: key.colocation as u32,
-            locktag_field4: COLOCATED_SHARDS,
-            locktag_type: pg_sys::LockTagType::LOCKTAG_ADVISORY as u8,
-            locktag_lockmethodid: pg_sys::USER_LOCKMETHOD as u8,
-        };
-        pg_sys::LockAcquire(&tag, pg_sys::ShareLock as i32, false, false);
-        pg_sys::AcceptInvalidationMessages();
-    }
-    places::is_here(place)
+    Some((key, place))
 }
 
 /// A statement has ended.
@@ -465,6 +446,22 @@ pub(crate) fn whole(relation: pg_sys::Oid) -> pg_sys::Oid {
     in_part
         .or_else(|| everywhere(|shards| shards.by_shard.get(&relation).copied()))
         .unwrap_or(relation)
+}
+
+/// Whether a relation is a shard of a table of Kepler's, as Citus knows it.
+pub(super) fn is_shard(relation: pg_sys::Oid) -> bool {
+    // SAFETY: look-ups; the guard of `learn` catches what they raise.
+    unsafe {
+        looks_like_shard(relation)
+            && (everywhere(|shards| shards.by_shard.contains_key(&relation))
+                || learn(relation) != 0)
+    }
+}
+
+/// What the part that the session works in is known by; none where it works in none.
+pub(super) fn key() -> Option<Key> {
+    let at = (CURRENT.get() as usize).checked_sub(1)?;
+    PARTS.with_borrow(|parts| parts.get(at).map(|part| part.key.clone()))
 }
 
 /// Looks at the names of shards that the session has worked in; at none where they are being learnt.

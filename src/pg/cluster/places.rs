@@ -11,6 +11,7 @@ use pgrx::pg_sys;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::CString;
+use xxhash_rust::xxh3::xxh3_64;
 
 thread_local! {
     /// Whether Citus' catalog is being read: meanwhile every table is where it is.
@@ -50,6 +51,20 @@ thread_local! {
     ) };
     static SHARD_OF: Statement = const { Statement::new(
         c"SELECT pg_catalog.get_shard_id_for_distribution_column('kepler.parts'::pg_catalog.regclass, $1)",
+        &[pg_sys::TEXTOID],
+    ) };
+    static PARTS: Statement = const { Statement::new(
+        c"SELECT s.shardminvalue::integer, p.colocationid
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_partition AS p ON p.logicalrelid = s.logicalrelid
+          WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass ORDER BY 1",
+        &[],
+    ) };
+    static STAY: Statement = const { Statement::new(
+        c"SELECT p.placementid, p.xmin::text::pg_catalog.int8
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
+          WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
     ) };
     static METHOD: Statement = const { Statement::new(
@@ -214,6 +229,34 @@ pub(super) fn is_of(workspace_id: &str, key: &Key) -> bool {
     Spi::connect_mut(|client| {
         let rows = SHARD_OF.with(|plan| plan.run_latest(client, &[Some(id.datum())]));
         rows.iter::<1>().next().and_then(|row| row.bigint(0)) == Some(place.shard_id)
+    })
+}
+
+/// Where the hashes of all parts begin, in their order, and how Citus calls what lies together.
+pub(super) fn parts() -> Option<(Vec<i32>, i32, MadeOf)> {
+    let table = relation::named_exactly(c"kepler", c"parts")?;
+    let _looking = Looking::begin();
+    let at = generation();
+    Spi::connect_mut(|client| {
+        let rows = PARTS.with(|plan| plan.run_latest(client, &[]));
+        let colocation = rows.iter::<2>().next()?.integer(1)?;
+        let begin = rows.iter::<2>().filter_map(|row| row.integer(0)).collect();
+        Some((begin, colocation, MadeOf::anywhere(vec![table], at)))
+    })
+}
+
+/// Which stay of a part on this node it is. A part that has moved, also away and back, has another row in this node's catalog of
+/// Citus, written by another transaction.
+pub(super) fn stay_of(key: &Key) -> Option<u64> {
+    let _looking = Looking::begin();
+    let lowest = crate::pg::varlena::Text::new(&key.lowest);
+    Spi::connect_mut(|client| {
+        let rows = STAY.with(|plan| plan.run_latest(client, &[Some(lowest.datum())]));
+        let row = rows.iter::<2>().next()?;
+        let mut bytes = [0_u8; 16];
+        bytes[..8].copy_from_slice(&row.bigint(0)?.to_be_bytes());
+        bytes[8..].copy_from_slice(&row.bigint(1)?.to_be_bytes());
+        Some(xxh3_64(&bytes))
     })
 }
 

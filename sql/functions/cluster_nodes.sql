@@ -1,0 +1,253 @@
+-- What each node of a cluster has and does for itself: how it comes to it, and how it is told.
+
+-- A command on the node of a workspace's part, in this transaction.
+CREATE FUNCTION kepler_internal.run_in_part(part_of text, command text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer text;
+BEGIN
+    -- What is done here is this node's alone.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    EXECUTE command INTO answer;
+    PERFORM set_config('citus.enable_ddl_propagation', 'on', true);
+    RETURN answer;
+END
+$$;
+
+-- The other nodes, each with the key of a part that is there; NULL where there is none.
+CREATE FUNCTION kepler_internal.other_nodes(OUT name text, OUT port integer, OUT part text) RETURNS SETOF record
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
+    RETURN QUERY EXECUTE
+        'SELECT n.nodename, n.nodeport, (
+             SELECT min(k) FROM kepler_internal.part_keys() AS k JOIN pg_catalog.pg_dist_placement AS p
+                 ON p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', k)
+             WHERE p.groupid = n.groupid)
+         FROM pg_catalog.pg_dist_node AS n
+         WHERE n.isactive AND n.noderole = ''primary'' AND n.groupid > 0
+             AND (SELECT min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l) = 0
+         ORDER BY n.groupid';
+END
+$$;
+
+-- A command on another node: in this transaction where a part lies there. A node without parts knows nothing of the transaction, and
+-- commits by itself.
+CREATE FUNCTION kepler_internal.run_on_node(name text, port integer, part text, command text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer record;
+BEGIN
+    IF part IS NOT NULL THEN
+        RETURN kepler_internal.run_in_part(part, command);
+    END IF;
+    EXECUTE 'SELECT r.success, r.result FROM master_run_on_worker($1, $2, $3, false) AS r' INTO answer
+    USING ARRAY[name], ARRAY[port],
+        ARRAY[format('SELECT (%s) FROM (SELECT set_config(''lock_timeout'', ''10s'', true),
+            set_config(''citus.enable_ddl_propagation'', ''off'', true) OFFSET 0) AS t', command)];
+    IF NOT answer.success THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('node %s:%s of the cluster refused what was done on the coordinator', name, port), DETAIL = answer.result,
+            HINT = 'Mend the node, and call the function again.';
+    END IF;
+    RETURN answer.result;
+END
+$$;
+
+-- A command on each other node, on the coordinator.
+CREATE FUNCTION kepler_internal.run_on_other_nodes(command text) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT kepler_internal.run_on_node(n.name, n.port, n.part, command)
+    FROM (SELECT * FROM kepler_internal.other_nodes() ORDER BY part IS NOT NULL OFFSET 0) AS n
+$$;
+
+-- Other nodes on which a step of the maintenance finds something to do, that each node does for itself. So is one that does not
+-- answer: what it is asked to do then fails, and is told.
+CREATE FUNCTION kepler_internal.maintenance_due_on_nodes(step text, OUT workspace_id text, OUT object text) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    node record;
+BEGIN
+    workspace_id := '';
+    FOR node IN SELECT * FROM kepler_internal.other_nodes() LOOP
+        object := format('%s:%s', node.name, node.port);
+        BEGIN
+            CONTINUE WHEN kepler_internal.run_on_node(node.name, node.port, node.part,
+                format('SELECT count(*) FROM kepler_internal.maintenance_due(%L)', step)) = '0';
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+-- A part of a step on another node. Nothing where there is no such node any more.
+CREATE FUNCTION kepler_internal.maintain_node(step text, node text, max_rows integer, OUT done bigint, OUT is_over boolean)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    of record;
+BEGIN
+    done := 0;
+    is_over := true;
+    SELECT * INTO of FROM kepler_internal.other_nodes() AS n WHERE format('%s:%s', n.name, n.port) = node;
+    IF NOT FOUND THEN RETURN; END IF;
+    done := kepler_internal.run_on_node(of.name, of.port, of.part,
+        format('SELECT p.done FROM kepler_internal.maintain_part(%L, '''', '''', %L, NULL) AS p', step, max_rows))::bigint;
+    IF step NOT LIKE 'make\_%' AND done > 0 THEN
+        is_over := kepler_internal.run_on_node(of.name, of.port, of.part,
+            format('SELECT count(*) FROM kepler_internal.maintenance_due(%L)', step)) = '0';
+    END IF;
+END
+$$;
+
+-- Sets up workers that came after the tables were distributed: Citus has made the shared tables there, and nothing else.
+CREATE FUNCTION kepler_internal.set_up_new_nodes() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    node record;
+    command text;
+BEGIN
+    FOR node IN EXECUTE
+        'SELECT n.nodename AS name, n.nodeport AS port FROM run_command_on_workers(
+             ''SELECT to_regclass(''''kepler.schema_versions'''') IS NULL'') AS r
+         JOIN pg_catalog.pg_dist_node AS n USING (nodename, nodeport) WHERE r.success AND r.result = ''t'' ORDER BY n.nodeid'
+    LOOP
+        FOREACH command IN ARRAY ARRAY[
+            format('SELECT kepler_internal.make_node(%L)', (
+                SELECT coalesce(jsonb_agg(g), '[]') FROM (
+                    SELECT a.role_name AS role, a.level, NULL AS workspace FROM kepler.access_levels AS a
+                    UNION ALL SELECT m.role_name, m.level, m.workspace_id FROM kepler.workspace_members AS m) AS g
+                WHERE g.role IN (SELECT r.rolname FROM pg_roles AS r))),
+            format('SELECT kepler_internal.prepare_node(%L)', (SELECT array_agg(t.relation::text)
+                FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere'))),
+            'SELECT kepler_internal.set_up_node()']
+        LOOP
+            PERFORM kepler_internal.run_on_node(node.name, node.port, NULL, command);
+        END LOOP;
+        -- The shared tables come again.
+        EXECUTE 'SELECT citus_activate_node($1, $2)' USING node.name, node.port;
+    END LOOP;
+END
+$$;
+
+-- On a worker that Citus has given the shared tables: it gets all tables of its own, and roles their levels. The shared ones go, here
+-- and nowhere else.
+CREATE FUNCTION kepler_internal.make_node(levels jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    name text;
+    given record;
+BEGIN
+    PERFORM kepler_internal.require_node(false);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    FOR name IN EXECUTE
+        'SELECT p.logicalrelid::regclass::text FROM pg_catalog.pg_dist_partition AS p JOIN pg_class AS c ON c.oid = p.logicalrelid
+         WHERE c.relnamespace IN (''kepler''::regnamespace, to_regnamespace(''kepler_data'')) ORDER BY c.relkind DESC'
+    LOOP
+        IF to_regclass(name) IS NOT NULL THEN EXECUTE 'SELECT worker_drop_shell_table($1)' USING name; END IF;
+    END LOOP;
+    PERFORM kepler_internal.install_on_node();
+    INSERT INTO kepler.workspaces (id, name)
+    SELECT DISTINCT l.workspace, l.workspace FROM jsonb_to_recordset(levels) AS l (workspace text) WHERE l.workspace IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    FOR given IN SELECT * FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) LOOP
+        PERFORM kepler.grant_access(quote_ident(given.role)::regrole, given.level, given.workspace);
+    END LOOP;
+END
+$$;
+
+-- Installs Kepler on a worker, where Citus may have brought views along that the coordinator made.
+CREATE FUNCTION kepler_internal.install_on_node() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+BEGIN
+    IF to_regclass('kepler.schema_versions') IS NOT NULL THEN RETURN; END IF;
+    FOR name IN SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' LOOP
+        EXECUTE format('DROP VIEW %s CASCADE', name);
+    END LOOP;
+    PERFORM kepler.install();
+END
+$$;
+
+-- Fails where there is no cluster, and on the coordinator unless it may be that.
+CREATE FUNCTION kepler_internal.require_node(may_be_coordinator boolean) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_coordinator boolean;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
+        EXECUTE 'SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l' INTO is_coordinator;
+    END IF;
+    IF is_coordinator IS NULL OR is_coordinator AND NOT may_be_coordinator THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'this is no node that kepler.distribute() sets up',
+            HINT = 'Call kepler.distribute() on the coordinator of the cluster.';
+    END IF;
+END
+$$;
+
+-- On a worker, before tables come from the coordinator: it has all tables of its own, but for these.
+CREATE FUNCTION kepler_internal.prepare_node(shared text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    name text;
+    has_rows boolean;
+    by_workspace regclass[];
+BEGIN
+    PERFORM kepler_internal.require_node(false);
+    -- What is done here is this node's alone.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    PERFORM kepler_internal.install_on_node();
+    -- Before what it is read from goes.
+    SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
+    FOREACH name IN ARRAY shared LOOP
+        IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
+            EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
+            IF has_rows AND name::regclass = ANY (by_workspace) THEN
+                RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+                    MESSAGE = format('a worker has rows of its own in %s', name),
+                    HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
+            END IF;
+            EXECUTE format('DROP TABLE %s CASCADE', name);
+        END IF;
+    END LOOP;
+    -- Who works here was sent here, and sees what policies show.
+    GRANT SELECT ON kepler.feed, kepler.feed_default, kepler.feed_dropped, kepler.feed_epochs, kepler.schema_versions TO PUBLIC;
+END
+$$;
+
+-- The library must be there before the first statement of a session, which may be a call that goes to another node.
+CREATE FUNCTION kepler_internal.set_up_node() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    libraries text;
+BEGIN
+    PERFORM kepler_internal.require_node(true);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    SELECT coalesce(max(substring(s.setting FROM '^session_preload_libraries=(.*)$')), '') INTO libraries
+    FROM pg_db_role_setting AS d CROSS JOIN LATERAL unnest(d.setconfig) AS s (setting)
+    WHERE d.setdatabase = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database()) AND d.setrole = 0
+        AND s.setting LIKE 'session_preload_libraries=%';
+    IF libraries !~ '\mkepler\M' THEN
+        EXECUTE format('ALTER DATABASE %I SET session_preload_libraries = %s', current_database(),
+            (SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ')
+             FROM unnest(array_remove(string_to_array(libraries, ','), '') || 'kepler'::text) AS l (name)));
+    END IF;
+    EXECUTE format('ALTER DATABASE %I SET citus.enable_unsafe_triggers = on', current_database());
+END
+$$;

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Promise: a consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
+# anew, and misses nothing silently; so is one whose tables were distributed since, or are no longer. A worker that is added is
+# set up by distribute(), with the levels that roles have, and parts that move there work as everywhere.
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../../tools/lib.sh"
+# shellcheck source=tools/citus.sh
+source "$ROOT/tools/citus.sh"
+
+database=kepler_citus_moves
+start_cluster
+ask() { on_node "$COORDINATOR" -d "$database" "$@"; }
+# expect WANTED STATEMENT: what a statement gives, or the code of its error. A change is told once nothing older is under way, also in
+# other databases.
+expect() {
+  local try got
+  for ((try = 0; try < 100; try++)); do
+    got=$(ask -v VERBOSITY=sqlstate -c "$2" 2>&1 | tr '\n' ' ' | sed 's/ *$//') || true
+    [[ $got != "$1" ]] || return 0
+    [[ $got != ERROR* && $2 == *changes_since* ]] || break
+    sleep 0.1
+  done
+  die "$2: \"$got\" instead of \"$1\""
+}
+# move WORKSPACE [MODE]: to the other worker.
+move() {
+  ask -c 'CALL citus_cleanup_orphaned_resources()'
+  ask -o /dev/null -c "
+    SELECT citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, n.nodename, n.nodeport, shard_transfer_mode => '${2:-block_writes}')
+    FROM citus_shards AS s JOIN pg_dist_node AS n ON n.nodename <> s.nodename AND n.groupid > 0
+    WHERE s.shardid = get_shard_id_for_distribution_column('kepler.parts', '$1')"
+}
+write() { ask -o /dev/null -c "SELECT kepler.upsert_record('contact', '$1', '{}', workspace_id => 'w')"; }
+cursor() { ask -c "SELECT kepler.feed_cursor('w')"; }
+changes() { echo "SELECT count(*) FROM kepler.changes_since($1, workspace_id => 'w')"; }
+
+cluster_database "$database" install
+ask -o /dev/null -c "SELECT kepler.create_workspace('w')" -c "SELECT kepler.create_workspace('other')"
+before_all=$(cursor)
+write zero
+undistributed=$(cursor)
+distribute "$database"
+expect 'ERROR:  55000' "$(changes "'$undistributed'")"
+expect 'ERROR:  55000' "$(changes "'$before_all'")"
+
+for mode in block_writes force_logical; do
+  first=$(cursor)
+  write "$mode one"
+  expect 1 "$(changes "'$first'")"
+  expect inserted "SELECT outcome FROM kepler.acknowledge_changes('$mode', '$first', workspace_id => 'w')"
+  expect 1 "$(changes "consumer => '$mode'")"
+  move w "$mode"
+  write "$mode two"
+  expect 'ERROR:  55000' "$(changes "'$first'")"
+  expect 'ERROR:  55000' "$(changes "consumer => '$mode'")"
+  expect 'ERROR:  55000' "SELECT outcome FROM kepler.acknowledge_changes('$mode', '$first', workspace_id => 'w')"
+  second=$(cursor)
+  expect updated "SELECT outcome FROM kepler.acknowledge_changes('$mode', '$second', workspace_id => 'w')"
+  write "$mode three"
+  expect 1 "$(changes "'$second'")"
+  expect 1 "$(changes "consumer => '$mode'")"
+  # Back to where the first cursor is from, and where its changes still are.
+  move w "$mode"
+  write "$mode four"
+  expect 'ERROR:  55000' "$(changes "'$first'")"
+  expect 'ERROR:  55000' "$(changes "'$second'")"
+  expect 'ERROR:  55000' "$(changes "consumer => '$mode'")"
+  third=$(cursor)
+  write "$mode five"
+  expect 1 "$(changes "'$third'")"
+done
+expect 11 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
+
+# A worker goes, and another comes. Roles have their levels there too.
+ask -c 'DROP ROLE IF EXISTS moves_reader' -c 'DROP ROLE IF EXISTS moves_writer' -c 'CREATE ROLE moves_reader LOGIN' -c 'CREATE ROLE moves_writer LOGIN'
+ask -o /dev/null -c "SELECT kepler.grant_access('moves_reader', 'reader')" -c "SELECT kepler.grant_access('moves_writer', 'writer', 'w')"
+gone=${CITUS_WORKERS[1]}
+socket=$(server_socket_dir "$gone")
+ask -o /dev/null -c "SELECT citus_drain_node('$socket', 5432, shard_transfer_mode => 'block_writes')" -c "SELECT citus_remove_node('$socket', 5432)"
+on_node "$gone" -d postgres -c "DROP DATABASE $database WITH (FORCE)" -c "CREATE DATABASE $database TEMPLATE template0"
+on_node "$gone" -d "$database" -c 'CREATE EXTENSION citus'
+ask -o /dev/null -c "SELECT citus_add_node('$socket', 5432)" -c 'SELECT kepler.distribute()' -c 'SELECT replicate_reference_tables()'
+for mode in block_writes force_logical; do
+  move w "$mode"
+  last=$(cursor)
+  write "$mode six"
+  expect 1 "$(changes "'$last'")"
+  expect 1 "SELECT count(*) FROM kepler.upsert_records('contact', '[{\"external_id\": \"$mode seven\", \"data\": {}}]', workspace_id => 'w')"
+  expect 2 "$(changes "'$last'")"
+  expect updated "SET ROLE moves_writer; SELECT outcome FROM kepler.upsert_record('contact', '$mode seven', '{\"by\": \"$mode\"}', workspace_id => 'w')"
+  expect "w 1" "SET ROLE moves_reader; SELECT kepler.use_workspace('w'); SELECT count(*) FROM kepler.changes_since('$last', 1, workspace_id => 'w')"
+  expect "w ERROR:  42501" "SET ROLE moves_reader; SELECT kepler.use_workspace('w'); SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
+done
+expect 15 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
+
+# And back to one server.
+last=$(cursor)
+ask -o /dev/null -c 'SELECT kepler.undistribute()'
+for old in "$before_all" "$undistributed"; do expect 'ERROR:  55000' "$(changes "'$old'")"; done
+for old in "$first" "$last"; do expect 'ERROR:  22023' "$(changes "'$old'")"; done
+last=$(cursor)
+write eight
+expect 1 "$(changes "'$last'")"
+echo 'cursors of before a move are refused, in both modes; a worker that came was set up'
