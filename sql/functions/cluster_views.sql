@@ -64,14 +64,18 @@ BEGIN
 END
 $$;
 
--- What they read before they were turned, which nodes with parts know.
+-- What they read before they were turned, as far as nodes with parts know.
 CREATE FUNCTION kepler_internal.former_views() RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    key text := (SELECT min(k) FROM kepler_internal.node_keys() AS k);
+    key text;
+    known jsonb := '{}';
 BEGIN
-    RETURN (
-        SELECT jsonb_object_agg(v.name, kepler_internal.view_definition_of_part(v.name, key)) FROM kepler_internal.views_of_parts() AS v);
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        known := known || jsonb_strip_nulls((
+            SELECT jsonb_object_agg(v.name, kepler_internal.view_definition_of_part(v.name, key)) FROM kepler_internal.views_of_parts() AS v));
+    END LOOP;
+    RETURN known;
 END
 $$;
