@@ -394,6 +394,7 @@ DECLARE
     column_names text;
     last bigint;
     own text;
+    views jsonb;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();

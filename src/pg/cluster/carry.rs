@@ -13,6 +13,7 @@ use crate::error::{Error, Report};
 use crate::ident::quote;
 use crate::pg::local_settings::own_value;
 use crate::pg::plan::OwnedStatement;
+use crate::pg::relation;
 use crate::pg::row_change::raise;
 use crate::pg::transaction;
 use crate::pg::varlena::Text;
@@ -95,10 +96,9 @@ thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
     /// Workspaces that the transaction has sent calls to that may write.
     static SENT_TO: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-    static WRITE: OwnedStatement = OwnedStatement::new(
-        "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1".to_owned(),
-        vec![pg_sys::TEXTOID],
-    );
+    static WRITE: RefCell<Option<Rc<OwnedStatement>>> = const { RefCell::new(None) };
+    /// What these are about.
+    static PARTS: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 /// Whether calls stay here.
@@ -197,6 +197,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         if let (true, Some(note)) = (is_search, AFTER_SEARCH.get()) {
             note("");
         }
+        forget_former();
         let statement = statement((function, types, of), is_row);
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
@@ -311,6 +312,22 @@ fn settings(to: Option<(usize, Names)>) -> Vec<String> {
     SETTINGS.iter().chain(workspace).filter_map(set).chain(read_only).flatten().collect()
 }
 
+/// A deletion of nothing.
+fn write() -> Rc<OwnedStatement> {
+    let sql = "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1";
+    let make = || Rc::new(OwnedStatement::new(sql.to_owned(), vec![pg_sys::TEXTOID]));
+    WRITE.with_borrow_mut(|write| Rc::clone(write.get_or_insert_with(make)))
+}
+
+/// Forgets statements on a `kepler.parts` that is another table now: kepler.undistribute() drops it.
+fn forget_former() {
+    let parts = relation::named_exactly(c"kepler", c"parts").unwrap_or(pg_sys::InvalidOid);
+    if PARTS.replace(parts) != parts {
+        STATEMENTS.with_borrow_mut(HashMap::clear);
+        WRITE.take();
+    }
+}
+
 /// The statement that carries a call.
 fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
     if let Some(known) = STATEMENTS.with_borrow(|known| known.get(&key).cloned()) {
@@ -396,8 +413,9 @@ unsafe fn join(
     });
     if is_new {
         let id = Text::new(workspace);
+        let plan = write();
         Spi::connect_mut(|client| {
-            WRITE.with(|plan| plan.run(client, &[Some(id.datum())]));
+            plan.run(client, &[Some(id.datum())]);
         });
     }
     Ok(())
