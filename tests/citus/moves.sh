@@ -93,6 +93,21 @@ for mode in block_writes force_logical; do
 done
 expect 15 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
 
+# The coordinator's maintenance makes partitions of each node's feed and history, and drops changes that are older than a month.
+for node in "${CITUS_WORKERS[@]}"; do
+  on_node "$node" -d "$database" <<<"SELECT format('DROP TABLE kepler.%I', relname) FROM pg_class WHERE relnamespace = 'kepler'::regnamespace
+    AND relname ~ '^(feed|history)_[0-9]{8}\$' AND to_date(right(relname, 8), 'YYYYMMDD') > now() + interval '1 week' \\gexec"
+  on_node "$node" -d "$database" -c "INSERT INTO kepler.feed_default (xid, sequence, created_at, epoch, table_id, operation, workspace_id)
+    VALUES ('1', 1, now() - interval '40 days', 1, 1, 'INSERT', 'w')"
+done
+ask -c 'CALL kepler.maintain()'
+for node in "${CITUS_WORKERS[@]}"; do
+  made=$(on_node "$node" -d "$database" -c "SELECT kepler_internal.lacks_partitions('feed', 'week', 4), kepler_internal.lacks_partitions('history', 'month', 2),
+    (SELECT count(*) FROM kepler.feed WHERE created_at < now() - interval '30 days'), (SELECT count(*) FROM kepler.feed_dropped WHERE workspace_id = 'w')")
+  [[ $made == 'f|f|0|1' ]] || die "after maintain(): $made on $node"
+done
+expect '' "SELECT step, object, last_error FROM kepler.maintenance WHERE outcome = 'failed'"
+
 # And back to one server.
 last=$(cursor)
 ask -o /dev/null -c 'SELECT kepler.undistribute()'
