@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Promise: a consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
+# Promise: rows that are distributed leave the coordinator. A consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
 # anew, and misses nothing silently; so is one whose tables were distributed since, or are no longer. A worker that is added is
 # set up by distribute(), with the levels that roles have, and parts that move there work as everywhere.
 # shellcheck source=tools/lib.sh
@@ -39,7 +39,12 @@ ask -o /dev/null -c "SELECT kepler.create_workspace('w')" -c "SELECT kepler.crea
 before_all=$(cursor)
 write zero
 undistributed=$(cursor)
+# A history would stay behind.
+expect t "SELECT kepler.track('kepler.entities', 'history')"
+expect 'ERROR:  0A000' 'SELECT kepler.distribute()'
+expect t "SELECT kepler.untrack('kepler.entities', 'history')"
 distribute "$database"
+expect 0 "SELECT sum(pg_relation_size(r)) FROM unnest(ARRAY['kepler.records', 'kepler.workspaces', 'kepler.entities']::regclass[]) AS r"
 expect 'ERROR:  55000' "$(changes "'$undistributed'")"
 expect 'ERROR:  55000' "$(changes "'$before_all'")"
 
