@@ -139,6 +139,14 @@ BEGIN
         RETURN QUERY SELECT '0A000', 'tables outside of Kepler refer to what would be distributed',
             format('The foreign keys are: %s.', answer), 'Drop them; a table that is on one node cannot refer to rows on many.';
     END IF;
+    SELECT string_agg(k.name, ', ' ORDER BY k.name) INTO answer
+    FROM kepler.tracked_tables AS k
+    JOIN kepler_internal.cluster_tables() AS t ON t.relation = to_regclass(k.name) AND t.lies IN ('by workspace', 'everywhere')
+    WHERE k.level = 'history' AND k.untracked_at IS NULL AND kepler_internal.lies_now(t.relation) IS NULL;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '0A000', 'a history is kept of tables that would be distributed', format('The tables are: %s.', answer),
+            'Each node would keep a history of its own, and what is there stays on the coordinator. SELECT kepler.untrack(…, ''history''); first.';
+    END IF;
 END
 $$;
 
@@ -162,6 +170,12 @@ BEGIN
                 WHEN 'node' THEN 'each node has one of its own'
                 ELSE 'it stays on the coordinator, as the tables that it lists do' END
         FROM kepler_internal.cluster_tables() AS t ORDER BY t.lies, t.relation::text;
+    RETURN QUERY
+        SELECT 'table', c.oid::regclass, 'keep', 'it stays on the coordinator, with all that refers to it'
+        FROM (
+            SELECT to_regclass(format('kepler_data.%I', e.table_name)) AS oid FROM kepler.entry_tables AS e
+            UNION SELECT to_regclass(format('%I.%I', b.schema_name, b.table_name)) FROM kepler.blueprint_tables AS b) AS c
+        WHERE c.oid IS NOT NULL ORDER BY c.oid::text;
     RETURN QUERY
         SELECT 'key', k.conrelid::regclass, 'replace',
             format('Citus has no ON DELETE SET NULL: a trigger in each part does what %s does', k.conname)

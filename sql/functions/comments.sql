@@ -1351,7 +1351,7 @@ COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table
 COMMENT ON FUNCTION kepler_internal.distribution_problems() IS 'Internal: what keeps the tables from being distributed';
 COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
 COMMENT ON FUNCTION kepler_internal.install_on_node() IS 'Internal: installs Kepler on a worker of a cluster';
-COMMENT ON FUNCTION kepler_internal.is_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
+COMMENT ON FUNCTION kepler_internal.is_step_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
 COMMENT ON FUNCTION kepler_internal.maintain_node(text, text, integer) IS 'Internal: a bounded part of a step of maintain on another node of a cluster';
 COMMENT ON FUNCTION kepler_internal.maintenance_due_on_nodes(text) IS 'Internal: other nodes of a cluster on which a step of maintain finds something to do';
 COMMENT ON FUNCTION kepler_internal.make_node(jsonb) IS 'Internal: gives a worker that joins a cluster tables of its own, and roles their levels there';

@@ -23,7 +23,7 @@ VALUES
 $$;
 
 -- Whether each node of a cluster has what a step is about for itself.
-CREATE FUNCTION kepler_internal.is_of_each_node(step text) RETURNS boolean
+CREATE FUNCTION kepler_internal.is_step_of_each_node(step text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT step IN ('make_feed_partitions', 'make_history_partitions', 'seal_history', 'drop_old_changes') $$;
 
@@ -314,7 +314,7 @@ BEGIN
                 SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
                 INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_in_parts(known.step) AS d;
             END IF;
-            IF is_distributed AND kepler_internal.is_of_each_node(known.step) THEN
+            IF is_distributed AND kepler_internal.is_step_of_each_node(known.step) THEN
                 SELECT more_workspaces || coalesce(array_agg(d.workspace_id), '{}'), more_objects || coalesce(array_agg(d.object), '{}')
                 INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_on_nodes(known.step) AS d;
             END IF;
@@ -524,7 +524,7 @@ BEGIN
     THEN
         SELECT p.place, p.done INTO place, done
         FROM kepler_internal.maintain_step_of_part(step, workspace_id, object, max_rows, place) AS p;
-    ELSIF object <> '' AND kepler_internal.is_of_each_node(step) THEN
+    ELSIF object <> '' AND kepler_internal.is_step_of_each_node(step) THEN
         SELECT n.done, n.is_over INTO done, is_over FROM kepler_internal.maintain_node(step, object, max_rows) AS n;
         RETURN;
     ELSE

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Promise: a consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
+# Promise: rows that are distributed leave the coordinator. A consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
 # anew, and misses nothing silently; so is one whose tables were distributed since, or are no longer. A worker that is added is
 # set up by distribute(), with the levels that roles have, and parts that move there work as everywhere.
 # shellcheck source=tools/lib.sh
@@ -39,7 +39,12 @@ ask -o /dev/null -c "SELECT kepler.create_workspace('w')" -c "SELECT kepler.crea
 before_all=$(cursor)
 write zero
 undistributed=$(cursor)
+# A history would stay behind.
+expect t "SELECT kepler.track('kepler.entities', 'history')"
+expect 'ERROR:  0A000' 'SELECT kepler.distribute()'
+expect t "SELECT kepler.untrack('kepler.entities', 'history')"
 distribute "$database"
+expect 0 "SELECT sum(pg_relation_size(r)) FROM unnest(ARRAY['kepler.records', 'kepler.workspaces', 'kepler.entities']::regclass[]) AS r"
 expect 'ERROR:  55000' "$(changes "'$undistributed'")"
 expect 'ERROR:  55000' "$(changes "'$before_all'")"
 
@@ -92,6 +97,21 @@ for mode in block_writes force_logical; do
   expect "w ERROR:  42501" "SET ROLE moves_reader; SELECT kepler.use_workspace('w'); SELECT outcome FROM kepler.upsert_record('contact', 'x', '{}', workspace_id => 'w')"
 done
 expect 15 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
+
+# The coordinator's maintenance makes partitions of each node's feed and history, and drops changes that are older than a month.
+for node in "${CITUS_WORKERS[@]}"; do
+  on_node "$node" -d "$database" <<<"SELECT format('DROP TABLE kepler.%I', relname) FROM pg_class WHERE relnamespace = 'kepler'::regnamespace
+    AND relname ~ '^(feed|history)_[0-9]{8}\$' AND to_date(right(relname, 8), 'YYYYMMDD') > now() + interval '1 week' \\gexec"
+  on_node "$node" -d "$database" -c "INSERT INTO kepler.feed_default (xid, sequence, created_at, epoch, table_id, operation, workspace_id)
+    VALUES ('1', 1, now() - interval '40 days', 1, 1, 'INSERT', 'w')"
+done
+ask -c 'CALL kepler.maintain()'
+for node in "${CITUS_WORKERS[@]}"; do
+  made=$(on_node "$node" -d "$database" -c "SELECT kepler_internal.lacks_partitions('feed', 'week', 4), kepler_internal.lacks_partitions('history', 'month', 2),
+    (SELECT count(*) FROM kepler.feed WHERE created_at < now() - interval '30 days'), (SELECT count(*) FROM kepler.feed_dropped WHERE workspace_id = 'w')")
+  [[ $made == 'f|f|0|1' ]] || die "after maintain(): $made on $node"
+done
+expect '' "SELECT step, object, last_error FROM kepler.maintenance WHERE outcome = 'failed'"
 
 # And back to one server.
 last=$(cursor)

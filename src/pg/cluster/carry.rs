@@ -214,11 +214,24 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             let (columns, rows) = rows.raw();
             if (*expression).funcretset {
                 pg_sys::MemoryContextSwitchTo(outside);
-                pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+                // Beside other values, and not in FROM: each row is one value.
+                if !info.is_null() && (*info).expectedDesc.is_null() {
+                    give_values(info, result, columns, rows, is_row, is_search);
+                    return pg_sys::Datum::null();
+                }
+                pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 for row in rows {
                     if is_search {
-                        give_found(info, columns, *row);
+                        if let Some((values, nulls)) = found(columns, *row) {
+                            let (store, of) = ((*info).setResult, (*info).setDesc);
+                            pg_sys::tuplestore_putvalues(
+                                store,
+                                of,
+                                values.as_ptr(),
+                                nulls.as_ptr(),
+                            );
+                        }
                     } else {
                         pg_sys::tuplestore_puttuple((*info).setResult, *row);
                     }
@@ -231,13 +244,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             };
             let before = pg_sys::MemoryContextSwitchTo(outside);
             let given = if is_row {
-                let columns = match result {
-                    pg_sys::RECORDOID => {
-                        pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns))
-                    }
-                    named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
-                };
-                pg_sys::heap_copy_tuple_as_datum(*row, columns)
+                pg_sys::heap_copy_tuple_as_datum(*row, described(result, columns, false))
             } else {
                 let mut is_null = false;
                 let value = pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null);
@@ -252,15 +259,15 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
     }
 }
 
-/// Gives a row of a search without its last column, which tells how the search went. There is a row also where nothing was found.
+/// What of a row of a search there is, without its last column, which tells how the search went. There is a row also where nothing was
+/// found: then there is nothing.
 ///
 /// # Safety
-/// What a call gives to, and a row with these columns.
-unsafe fn give_found(
-    to: *mut pg_sys::ReturnSetInfo,
+/// A row with these columns.
+unsafe fn found(
     columns: pg_sys::TupleDesc,
     row: pg_sys::HeapTuple,
-) {
+) -> Option<(Vec<pg_sys::Datum>, Vec<bool>)> {
     // SAFETY: as the caller says; the last column is a text.
     unsafe {
         let count = (*columns).natts as usize;
@@ -270,10 +277,68 @@ unsafe fn give_found(
         if let (Some(note), false) = (AFTER_SEARCH.get(), nulls[count - 1]) {
             note(crate::pg::varlena::text(values[count - 1]));
         }
-        if !nulls[0] {
-            let (store, of) = ((*to).setResult, (*to).setDesc);
-            pg_sys::tuplestore_putvalues(store, of, values.as_mut_ptr(), nulls.as_mut_ptr());
+        (!nulls[0]).then_some((values, nulls))
+    }
+}
+
+/// The columns of a type of rows; of a record those that it has, but for the last of a search.
+///
+/// # Safety
+/// A type of rows, and columns of the right types.
+unsafe fn described(
+    result: pg_sys::Oid,
+    columns: pg_sys::TupleDesc,
+    is_search: bool,
+) -> pg_sys::TupleDesc {
+    // SAFETY: as the caller says.
+    unsafe {
+        match result {
+            pg_sys::RECORDOID => {
+                let own = pg_sys::CreateTupleDescCopy(columns);
+                (*own).natts -= i32::from(is_search);
+                pg_sys::BlessTupleDesc(own)
+            }
+            named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
         }
+    }
+}
+
+/// Gives rows as values of one column, to an executor that asks for a set of values.
+///
+/// # Safety
+/// The executor's request, and rows of the columns.
+unsafe fn give_values(
+    info: *mut pg_sys::ReturnSetInfo,
+    result: pg_sys::Oid,
+    columns: pg_sys::TupleDesc,
+    rows: &[pg_sys::HeapTuple],
+    is_row: bool,
+    is_search: bool,
+) {
+    // SAFETY: as the caller says; what the executor reads later lies in the memory of its query.
+    unsafe {
+        let before = pg_sys::MemoryContextSwitchTo((*(*info).econtext).ecxt_per_query_memory);
+        let one = pg_sys::CreateTemplateTupleDesc(1);
+        pg_sys::TupleDescInitEntry(one, 1, c"value".as_ptr(), result, -1, 0);
+        let store = pg_sys::tuplestore_begin_heap(false, false, pg_sys::work_mem);
+        (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+        (*info).setResult = store;
+        (*info).setDesc = one;
+        let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns, is_search));
+        for row in rows {
+            let mut is_null = false;
+            let mut value = match of_row {
+                Some(of_row) if is_search => {
+                    let Some((values, nulls)) = found(columns, *row) else { continue };
+                    let own = pg_sys::heap_form_tuple(of_row, values.as_ptr(), nulls.as_ptr());
+                    pg_sys::heap_copy_tuple_as_datum(own, of_row)
+                }
+                Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
+                None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
+            };
+            pg_sys::tuplestore_putvalues(store, one, &mut value, &mut is_null);
+        }
+        pg_sys::MemoryContextSwitchTo(before);
     }
 }
 
