@@ -780,6 +780,12 @@ BEGIN
                 ELSE 'it stays on the coordinator, as the tables that it lists do' END
         FROM kepler_internal.cluster_tables() AS t ORDER BY t.lies, t.relation::text;
     RETURN QUERY
+        SELECT 'table', c.oid::regclass, 'keep', 'it stays on the coordinator, with all that refers to it'
+        FROM (
+            SELECT to_regclass(format('kepler_data.%I', e.table_name)) AS oid FROM kepler.entry_tables AS e
+            UNION SELECT to_regclass(format('%I.%I', b.schema_name, b.table_name)) FROM kepler.blueprint_tables AS b) AS c
+        WHERE c.oid IS NOT NULL ORDER BY c.oid::text;
+    RETURN QUERY
         SELECT 'key', k.conrelid::regclass, 'replace',
             format('Citus has no ON DELETE SET NULL: a trigger in each part does what %s does', k.conname)
         FROM pg_constraint AS k JOIN kepler_internal.cluster_tables() AS t ON t.relation = k.conrelid AND t.lies = 'by workspace'
@@ -1913,7 +1919,7 @@ AS $function$
     SELECT c.oid::regclass, CASE
         WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
         -- They note what is done on a node; roles have other numbers on each.
-        WHEN kepler_internal.is_of_each_node(c.relname) THEN 'node'
+        WHEN kepler_internal.each_node_has(c.relname) THEN 'node'
         -- Tables that are made while the cluster works are made on the coordinator.
         WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
             'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'
@@ -2466,6 +2472,14 @@ BEGIN
         RETURN QUERY SELECT '0A000', 'tables outside of Kepler refer to what would be distributed',
             format('The foreign keys are: %s.', answer), 'Drop them; a table that is on one node cannot refer to rows on many.';
     END IF;
+    SELECT string_agg(k.name, ', ' ORDER BY k.name) INTO answer
+    FROM kepler.tracked_tables AS k
+    JOIN kepler_internal.cluster_tables() AS t ON t.relation = to_regclass(k.name) AND t.lies IN ('by workspace', 'everywhere')
+    WHERE k.level = 'history' AND k.untracked_at IS NULL AND kepler_internal.lies_now(t.relation) IS NULL;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '0A000', 'a history is kept of tables that would be distributed', format('The tables are: %s.', answer),
+            'Each node would keep a history of its own, and what is there stays on the coordinator. SELECT kepler.untrack(…, ''history''); first.';
+    END IF;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.distribution_problems() FROM PUBLIC;
@@ -3011,6 +3025,17 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.drop_workflow_versions() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.drop_workflow_versions() IS 'Trigger: deletes the versions of deleted workflows that have no runs';
+CREATE FUNCTION kepler_internal.each_node_has(table_name name)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT table_name IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
+        'history_transactions', 'history_shapes', 'history_redactions', 'history_seals')
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.each_node_has(name) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.each_node_has(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
 CREATE FUNCTION kepler_internal.emptied_references(OUT relation regclass, OUT name text, OUT column_name text)
  RETURNS SETOF record
  LANGUAGE sql
@@ -3469,7 +3494,7 @@ BEGIN
                 SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
                 INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_in_parts(known.step) AS d;
             END IF;
-            IF is_distributed AND kepler_internal.is_of_each_node(known.step) THEN
+            IF is_distributed AND kepler_internal.is_step_of_each_node(known.step) THEN
                 SELECT more_workspaces || coalesce(array_agg(d.workspace_id), '{}'), more_objects || coalesce(array_agg(d.object), '{}')
                 INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_on_nodes(known.step) AS d;
             END IF;
@@ -4184,7 +4209,7 @@ BEGIN
     lies := kepler_internal.lies_now(relation);
     RETURN CASE whose
         WHEN 'of part' THEN coalesce(lies = 'by workspace', false)
-        WHEN 'of node' THEN lies IS NULL AND kepler_internal.is_of_each_node(name)
+        WHEN 'of node' THEN lies IS NULL AND kepler_internal.each_node_has(name)
         ELSE lies IS DISTINCT FROM 'by workspace' END;
 END
 $function$;
@@ -4202,25 +4227,14 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.is_distributed() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Kepler''s tables are distributed';
-CREATE FUNCTION kepler_internal.is_of_each_node(table_name name)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-    SELECT table_name IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',
-        'history_transactions', 'history_shapes', 'history_redactions', 'history_seals')
-$function$;
-REVOKE EXECUTE ON FUNCTION kepler_internal.is_of_each_node(name) FROM PUBLIC;
-COMMENT ON FUNCTION kepler_internal.is_of_each_node(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
-CREATE FUNCTION kepler_internal.is_of_each_node(step text)
+CREATE FUNCTION kepler_internal.is_step_of_each_node(step text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ SELECT step IN ('make_feed_partitions', 'make_history_partitions', 'seal_history', 'drop_old_changes') $function$;
-REVOKE EXECUTE ON FUNCTION kepler_internal.is_of_each_node(text) FROM PUBLIC;
-COMMENT ON FUNCTION kepler_internal.is_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
+REVOKE EXECUTE ON FUNCTION kepler_internal.is_step_of_each_node(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.is_step_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
 CREATE FUNCTION kepler_internal.is_undercut(keep interval, floor interval)
  RETURNS boolean
  LANGUAGE sql
@@ -6291,7 +6305,7 @@ BEGIN
         told := told || kepler_internal.status_of_part(by_workspace
             || CASE WHEN is_first THEN everywhere ELSE '{}' END
             || CASE WHEN part = ANY (nodes)
-                THEN ARRAY(SELECT h FROM unnest(here) AS h WHERE kepler_internal.is_of_each_node(h::name)) ELSE '{}' END, part);
+                THEN ARRAY(SELECT h FROM unnest(here) AS h WHERE kepler_internal.each_node_has(h::name)) ELSE '{}' END, part);
         is_first := false;
     END LOOP;
     SELECT array_agg(kepler_internal.table_status(format('kepler.%I', h)::regclass) || jsonb_build_object('name', h))
@@ -6450,7 +6464,7 @@ BEGIN
     THEN
         SELECT p.place, p.done INTO place, done
         FROM kepler_internal.maintain_step_of_part(step, workspace_id, object, max_rows, place) AS p;
-    ELSIF object <> '' AND kepler_internal.is_of_each_node(step) THEN
+    ELSIF object <> '' AND kepler_internal.is_step_of_each_node(step) THEN
         SELECT n.done, n.is_over INTO done, is_over FROM kepler_internal.maintain_node(step, object, max_rows) AS n;
         RETURN;
     ELSE
