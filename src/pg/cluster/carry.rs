@@ -294,8 +294,11 @@ unsafe fn described(
     unsafe {
         match result {
             pg_sys::RECORDOID => {
-                let own = pg_sys::CreateTupleDescCopy(columns);
-                (*own).natts -= i32::from(is_search);
+                let count = (*columns).natts - i32::from(is_search);
+                let own = pg_sys::CreateTemplateTupleDesc(count);
+                for at in 1..=count as pg_sys::AttrNumber {
+                    pg_sys::TupleDescCopyEntry(own, at, columns, at);
+                }
                 pg_sys::BlessTupleDesc(own)
             }
             named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
