@@ -2405,6 +2405,7 @@ CREATE FUNCTION kepler_internal.distribution_problems()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_variable
 DECLARE
     version text;
     answer text;

@@ -72,6 +72,7 @@ CREATE FUNCTION kepler_internal.distribution_problems()
 RETURNS TABLE (code text, message text, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     version text;
     answer text;
