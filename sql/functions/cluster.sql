@@ -38,7 +38,7 @@ AS $$
     SELECT c.oid::regclass, CASE
         WHEN c.relname IN ('workspaces', 'embedding_spaces', 'tracked_tables', 'retention_policies') THEN 'everywhere'
         -- They note what is done on a node; roles have other numbers on each.
-        WHEN kepler_internal.is_of_each_node(c.relname) THEN 'node'
+        WHEN kepler_internal.each_node_has(c.relname) THEN 'node'
         -- Tables that are made while the cluster works are made on the coordinator.
         WHEN c.relname IN ('blueprints', 'blueprint_versions', 'blueprint_tables', 'blueprint_enums', 'entry_tables',
             'structures', 'hidden_fields', 'maintenance') THEN 'coordinator'
@@ -72,6 +72,7 @@ CREATE FUNCTION kepler_internal.distribution_problems()
 RETURNS TABLE (code text, message text, detail text, hint text)
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_variable
 DECLARE
     version text;
     answer text;

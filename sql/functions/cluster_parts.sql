@@ -1,7 +1,7 @@
 -- What functions do in the parts of a cluster that on one server they do at once: deleting workspaces, erasing people.
 
 -- Tables that each node has for itself.
-CREATE FUNCTION kepler_internal.is_of_each_node(table_name name) RETURNS boolean
+CREATE FUNCTION kepler_internal.each_node_has(table_name name) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT table_name IN ('schema_versions', 'access_levels', 'workspace_members', 'feed', 'feed_epochs', 'feed_dropped', 'history',

@@ -49,7 +49,7 @@ BEGIN
         told := told || kepler_internal.status_of_part(by_workspace
             || CASE WHEN is_first THEN everywhere ELSE '{}' END
             || CASE WHEN part = ANY (nodes)
-                THEN ARRAY(SELECT h FROM unnest(here) AS h WHERE kepler_internal.is_of_each_node(h::name)) ELSE '{}' END, part);
+                THEN ARRAY(SELECT h FROM unnest(here) AS h WHERE kepler_internal.each_node_has(h::name)) ELSE '{}' END, part);
         is_first := false;
     END LOOP;
     SELECT array_agg(kepler_internal.table_status(format('kepler.%I', h)::regclass) || jsonb_build_object('name', h))
@@ -105,7 +105,7 @@ BEGIN
     lies := kepler_internal.lies_now(relation);
     RETURN CASE whose
         WHEN 'of part' THEN coalesce(lies = 'by workspace', false)
-        WHEN 'of node' THEN lies IS NULL AND kepler_internal.is_of_each_node(name)
+        WHEN 'of node' THEN lies IS NULL AND kepler_internal.each_node_has(name)
         ELSE lies IS DISTINCT FROM 'by workspace' END;
 END
 $$;

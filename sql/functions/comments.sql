@@ -1377,7 +1377,7 @@ COMMENT ON PROCEDURE kepler_internal.tell_settings(text[], text[]) IS 'Internal:
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';
 COMMENT ON FUNCTION kepler_internal.relation_here(regclass) IS 'Internal: what has the rows of a table here: in a part of a cluster its shard';
-COMMENT ON FUNCTION kepler_internal.is_of_each_node(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
+COMMENT ON FUNCTION kepler_internal.each_node_has(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
 COMMENT ON FUNCTION kepler_internal.node_keys() IS 'Internal: an id for each node of a cluster that has parts, as a workspace there may have';
 COMMENT ON FUNCTION kepler_internal.held_in_tables(text, boolean) IS 'Internal: which tables hold rows of a workspace, in a part of a cluster or elsewhere';
 COMMENT ON FUNCTION kepler_internal.held_by_workspace_of_part(text) IS 'Internal: which tables in the part of a workspace hold rows of it';
