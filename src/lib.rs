@@ -90,6 +90,7 @@ pub extern "C-unwind" fn _PG_init() {
     settings::register();
     pg::cluster::register();
     cluster::register();
+    memory::last::register();
     install::register();
     pg::large::register();
     pg::planner::register();
@@ -102,6 +103,7 @@ extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
 extension_sql_file!("../sql/functions/cluster.sql", name = "cluster", requires = ["cluster_parts"]);
 extension_sql_file!("../sql/functions/cluster_parts.sql", name = "cluster_parts");
 extension_sql_file!("../sql/functions/cluster_status.sql", name = "cluster_status");
+extension_sql_file!("../sql/functions/cluster_views.sql", name = "cluster_views");
 extension_sql_file!("../sql/functions/cluster_nodes.sql", name = "cluster_nodes");
 extension_sql_file!("../sql/functions/workspaces.sql", name = "workspaces");
 extension_sql_file!(

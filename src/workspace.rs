@@ -7,8 +7,10 @@ use crate::access::membership::{self, Standing};
 use crate::access::owner::Owner;
 use crate::arguments::{ArgumentError, name};
 use crate::being_deleted;
-use crate::error::Error;
+use crate::error::{Error, Report};
+use crate::ident::quote_literal;
 use crate::installed::require_tables;
+use crate::pg::cluster::part;
 use crate::pg::direct::Direct;
 use crate::pg::local_settings::set_as_superuser;
 use crate::pg::{in_transaction, role, transaction};
@@ -90,9 +92,37 @@ fn choose(workspace_id: Option<String>, is_local: Option<bool>) -> Result<String
 
 static WORKSPACES: Direct = Direct { table: c"workspaces", index: c"workspaces_pkey", key: c"id" };
 
+/// A call runs beside distributed tables, and not where its workspace lies.
+#[derive(Debug, thiserror::Error)]
+#[error("workspace \"{0}\" does not lie where the statement runs")]
+struct Elsewhere(String);
+
+impl Report for Elsewhere {
+    fn code(&self) -> PgSqlErrorCode {
+        PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+    }
+
+    fn detail(&self) -> Option<String> {
+        Some(
+            "A call in a statement on distributed tables runs where Citus reads the rows of these."
+                .to_owned(),
+        )
+    }
+
+    fn hint(&self) -> Option<String> {
+        let id = quote_literal(&self.0);
+        Some(format!(
+            "Name the workspace for each of these tables (workspace_id = {id}); or read the rows first, and pass their values to the call."
+        ))
+    }
+}
+
 /// The argument `workspace_id`, checked.
 pub(crate) fn argument(workspace_id: Option<String>) -> Result<String, Error> {
     let asked = name("workspace_id", workspace_id)?;
+    if !part::is_for(&asked) {
+        return Err(Elsewhere(asked).into());
+    }
     require_own(&asked)?;
     being_deleted::refuse(&asked)?;
     Ok(asked)

@@ -300,6 +300,7 @@ BEGIN
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
     PERFORM kepler_internal.complete_nodes();
+    PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
 END
@@ -407,12 +408,14 @@ DECLARE
     column_names text;
     last bigint;
     own text;
+    views jsonb;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
     SELECT array_agg(t.relation ORDER BY t.relation::text) INTO shared FROM kepler_internal.cluster_tables() AS t
     WHERE kepler_internal.lies_now(t.relation) IS NOT NULL;
     IF shared IS NULL THEN RETURN; END IF;
+    views := kepler_internal.former_views();
     -- Rows that come back are no news for the triggers of their tables.
     PERFORM set_config('session_replication_role', 'replica', true),
         set_config('citus.multi_shard_modify_mode', 'sequential', true),
@@ -474,6 +477,7 @@ BEGIN
     END LOOP;
     PERFORM kepler_internal.begin_feed_anew();
     PERFORM set_config('session_replication_role', 'origin', true);
+    PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END
 $$;

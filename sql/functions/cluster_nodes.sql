@@ -212,12 +212,16 @@ BEGIN
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     PERFORM kepler_internal.install_on_node();
-    -- Before what it is read from goes.
-    SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
+    -- Before what it is read from goes; after kepler.undistribute() it has gone with the others.
+    IF to_regclass('kepler.embedding_spaces') IS NOT NULL THEN
+        SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
+    END IF;
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
             EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND name::regclass = ANY (by_workspace) THEN
+            IF has_rows AND coalesce(name::regclass = ANY (by_workspace),
+                name NOT IN ('kepler.workspaces', 'kepler.tracked_tables', 'kepler.retention_policies'))
+            THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('a worker has rows of its own in %s', name),
                     HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';

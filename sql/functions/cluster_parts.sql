@@ -30,6 +30,7 @@ AS $$ BEGIN RETURN kepler_internal.held_in_tables(workspace_id, true); END $$;
 -- Waits for whoever has inserted rows in the part that refer to the workspace.
 CREATE FUNCTION kepler_internal.wait_for_workspace_of_part(workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 BEGIN
@@ -41,6 +42,7 @@ $$;
 -- place, and what it gives: as of delete_workspace_rows.
 CREATE FUNCTION kepler_internal.delete_workspace_rows_in_parts(workspace_id text, max_rows integer, place jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -115,7 +117,7 @@ AS $$ BEGIN PERFORM kepler_internal.continue_numbers(workspace_id, true); END $$
 
 -- Tells other nodes who acts and for what request, for this transaction: as tell_workspace.
 CREATE PROCEDURE kepler_internal.tell_who(actor text, request_id text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
     EXECUTE format('SET LOCAL kepler.actor = %L', tell_who.actor);

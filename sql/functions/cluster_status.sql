@@ -229,13 +229,17 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     key text;
-    definitions constant jsonb := (
+    definitions jsonb := (
         SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)) FROM pg_class AS c
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stat_%');
 BEGIN
     FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
         -- The library must be there before the statement that is sent.
         EXECUTE format('SELECT kepler.cuid() FROM (SELECT count(*) FROM kepler.parts AS p WHERE p.workspace_id = %L) AS n OFFSET 0', key);
+    END LOOP;
+    -- What asks the parts here reads, on nodes, what it read before.
+    definitions := definitions || kepler_internal.former_views();
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
         PERFORM kepler_internal.complete_node(definitions, key);
     END LOOP;
 END

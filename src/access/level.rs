@@ -343,6 +343,9 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("try_memories", ANY),
     ("user_relations", ANY),
     ("verify_history_chain", ANY),
+    ("view_rows_in_parts", ANY),
+    ("view_rows_of_part", ANY),
+    ("views_of_parts", ANY),
     ("wait_for_former_writers", ANY),
     ("wait_for_leftover", ANY),
     ("wait_for_record", ANY),
@@ -403,6 +406,9 @@ pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
     "status_of_part",
     "status_of_work",
     "table_status",
+    "view_rows_in_parts",
+    "view_rows_of_part",
+    "views_of_parts",
 ];
 
 /// A table that Kepler makes in `kepler_data`.

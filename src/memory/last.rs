@@ -1,6 +1,8 @@
 //! How the last search of the session went: its rows tell that too, and an answer without rows cannot.
 
+use super::nearest::Plan;
 use crate::installed::require_tables;
+use crate::pg::cluster::carry;
 use crate::pg::row::Row;
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
@@ -19,6 +21,22 @@ pub(crate) fn forget() {
 /// A search has found so many rows.
 pub(crate) fn note(plan: &'static str, exhausted: bool, rows: usize) {
     LAST.set(Some((plan, exhausted, rows as i32)));
+}
+
+/// A search that was sent to another node went so, as its session there says; empty where one is about to be sent.
+fn note_sent(told: &str) {
+    let told = serde_json::from_str::<serde_json::Value>(told).unwrap_or_default();
+    if told.is_null() {
+        return forget();
+    }
+    let plan = Plan::named(told["plan"].as_str().unwrap_or_default());
+    let rows = told["row_count"].as_u64().unwrap_or_default();
+    note(plan.name(), told["exhausted"].as_bool() == Some(true), rows as usize);
+}
+
+/// Once, when the library is loaded.
+pub(crate) fn register() {
+    carry::on_search(note_sent);
 }
 
 /// How the last search of the session went; NULLs before the first, and after one that failed.

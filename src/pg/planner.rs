@@ -182,8 +182,7 @@ unsafe extern "C-unwind" fn plan(
         // Taken by the first: what the planner runs to find constants is planned as ever.
         let estimated_by = ESTIMATED_BY.replace(std::ptr::null_mut());
         let parameters = if parameters.is_null() { estimated_by } else { parameters };
-        let parameters =
-            if ship::is_carried(query) { std::ptr::null_mut() } else { parameters };
+        let parameters = if ship::is_carried(query) { std::ptr::null_mut() } else { parameters };
         let own = OWN.replace(std::ptr::null());
         let is_own =
             !own.is_null() && !text.is_null() && CStr::from_ptr(own) == CStr::from_ptr(text);

@@ -56,9 +56,8 @@ fn numbered(tables: u64) -> u64 {
     let row_security = unsafe { pg_sys::row_security };
     KNOWN.with_borrow_mut(|known| {
         look_at_chosen(|setting| {
-            let is_of_now = |at: &Standpoint| {
-                at.user == user && at.current == current && at.setting == setting
-            };
+            let is_of_now =
+                |at: &Standpoint| at.user == user && at.current == current && at.setting == setting;
             let place = known.iter().position(is_of_now);
             if let Some(at) = place.and_then(|place| known.get_mut(place))
                 && at.tables == tables

@@ -23,8 +23,17 @@ for name in here there; do
 done
 # Roles exist on all nodes, and those of the second database get their rights there.
 # So many calls are meant to fail, and no more.
-[[ $(grep -c 'ERROR: ' "$work/here") -eq 29 ]] || die "other calls fail elsewhere than are meant to: $(grep 'ERROR: ' "$work/here")"
+[[ $(grep -c 'ERROR: ' "$work/here") -eq 30 ]] || die "other calls fail elsewhere than are meant to: $(grep 'ERROR: ' "$work/here")"
 cp "$work/here" "$LOGS/citus-calls-here.out"
 cp "$work/there" "$LOGS/citus-calls-there.out"
 if grep -nE '_[0-9]{6,}' "$work/there"; then die 'names of parts show'; fi
 diff -U4 "$work/here" "$work/there"
+
+# A call beside tables of another part writes nothing there.
+foreign=$(on_node "$COORDINATOR" -d kepler_citus_there -c "SELECT min(w.id) FROM (SELECT 'w' || i AS id FROM generate_series(1, 50) AS i) AS w
+  WHERE get_shard_id_for_distribution_column('kepler.parts', w.id) <> get_shard_id_for_distribution_column('kepler.parts', 'acme')")
+on_node "$COORDINATOR" -d kepler_citus_there -o /dev/null -c "SELECT kepler.create_workspace('$foreign')"
+said=$(on_node "$COORDINATOR" -d kepler_citus_there -c "SELECT u.outcome FROM (SELECT count(*) FROM kepler.records AS r WHERE r.workspace_id = 'acme') AS n,
+  kepler.upsert_records('contact', '[{\"external_id\": \"1\", \"data\": {}}]', workspace_id => '$foreign') AS u" 2>&1 || true)
+[[ $said == *'does not lie where the statement runs'* ]] || die "a call beside tables of another part: $said"
+[[ $(on_node "$COORDINATOR" -d kepler_citus_there -c "SELECT count(*) FROM kepler.records WHERE workspace_id = '$foreign'") -eq 0 ]] || die 'it has written'

@@ -319,6 +319,15 @@ SELECT name, labels, value FROM kepler.metrics()
 SELECT name, labels, count(*) FROM kepler.metrics() WHERE name ~ '^kepler_(table|memory|info|schema)' GROUP BY 1, 2 HAVING count(*) <> 1;
 SELECT count(DISTINCT labels) FROM kepler.metrics() WHERE name = 'kepler_table_bytes';
 
+SELECT workspace_id, entity_type, ready, waiting, leased, failed FROM kepler.stat_queue ORDER BY 1, 2;
+SELECT workspace_id, worker, leases, attempts, failed_attempts, average_duration > interval '0' AS took FROM kepler.stat_workers ORDER BY 1, 2;
+SELECT workspace_id, consumer, waiting FROM kepler.stat_feed ORDER BY 1, 2;
+SELECT count(*) FROM kepler.stat_sync_runs;
+SELECT sync_run_id AS run FROM kepler.begin_sync('c', 'order', source => 'crm', workspace_id => 'acme') \gset
+SELECT workspace_id, entity_type, phase, done, total FROM kepler.sync_progress;
+SELECT workspace_id, entity_type, mode, status, phase FROM kepler.stat_sync_runs;
+SELECT kepler.abort_sync(:'run', 'enough', workspace_id => 'acme') IS NOT NULL AS aborted;
+
 \echo == Retention
 INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('globex', 'talk', 'u');
 INSERT INTO kepler.messages (workspace_id, conversation_id, number, role, content, sent_at)
@@ -387,6 +396,20 @@ SELECT document ->> 'workspace_id' AS workspace, document ->> 'id' AS id, round(
 SELECT document ->> 'workspace_id' AS workspace, document ->> 'id' AS id, exhausted, vector_rank
     FROM kepler.search_vectors('kepler.conversations', 'about', '[1, 2, 3]', 2, '{"workspace_id": "globex"}');
 SELECT row_count FROM kepler.last_search();
+
+SELECT content FROM kepler.search_memories(query_text => 'key', workspace_id => 'globex');
+SELECT * FROM kepler.last_search();
+SELECT content FROM kepler.search_memories(query_text => 'nothing of this', workspace_id => 'globex');
+SELECT * FROM kepler.last_search();
+SELECT content FROM kepler.search_memories(workspace_id => 'globex');
+SELECT * FROM kepler.last_search();
+
+\echo == Calls beside tables of their workspace
+SELECT t.id, w.content FROM kepler.conversations AS t, kepler.conversation_window(t.id, workspace_id => 'acme') AS w WHERE t.workspace_id = 'acme' ORDER BY 1, 2;
+SELECT outcome FROM kepler.upsert_records('contact', (SELECT jsonb_agg(jsonb_build_object('external_id', r.external_id || ' beside', 'data', r.data))::text
+    FROM kepler.records AS r WHERE r.workspace_id = 'globex' AND r.external_id = '1'), workspace_id => 'globex');
+WITH c AS (SELECT lease_id, record_id FROM kepler.claim_records('lead', 'w', 2, workspace_id => 'acme'))
+    SELECT count(*) FROM c JOIN kepler.records AS r ON r.workspace_id = 'acme' AND r.id = c.record_id;
 
 \echo == Erasing people, deleting workspaces
 SELECT relation, outcome, rows FROM kepler.erase_user('u', workspace_id => 'copy');

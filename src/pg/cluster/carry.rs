@@ -13,6 +13,7 @@ use crate::error::{Error, Report};
 use crate::ident::quote;
 use crate::pg::local_settings::own_value;
 use crate::pg::plan::OwnedStatement;
+use crate::pg::relation;
 use crate::pg::row_change::raise;
 use crate::pg::transaction;
 use crate::pg::varlena::Text;
@@ -37,6 +38,22 @@ static BEFORE: OnceLock<Check> = OnceLock::new();
 /// Says what is asked before a call is sent; once, when the library is loaded.
 pub(crate) fn register(check: Check) {
     let _ = BEFORE.set(check);
+}
+
+/// Searches, which tell afterwards how they went. Their answers come with that, in a column behind their own.
+const SEARCHES: [&CStr; 2] = [c"search_memories", c"search_messages"];
+
+static AFTER_SEARCH: OnceLock<fn(&str)> = OnceLock::new();
+
+/// Says who is told how a search went that was sent; once, when the library is loaded.
+pub(crate) fn on_search(note: fn(&str)) {
+    let _ = AFTER_SEARCH.set(note);
+}
+
+fn is_search(function: pg_sys::Oid) -> bool {
+    // SAFETY: a function that exists has a name.
+    let name = unsafe { CStr::from_ptr(pg_sys::get_func_name(function)) };
+    SEARCHES.contains(&name)
 }
 
 /// Settings of the session that go along.
@@ -79,10 +96,9 @@ thread_local! {
     static HERE: Cell<bool> = const { Cell::new(false) };
     /// Workspaces that the transaction has sent calls to that may write.
     static SENT_TO: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-    static WRITE: OwnedStatement = OwnedStatement::new(
-        "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1".to_owned(),
-        vec![pg_sys::TEXTOID],
-    );
+    static WRITE: RefCell<Option<Rc<OwnedStatement>>> = const { RefCell::new(None) };
+    /// What these are about.
+    static PARTS: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 /// Whether calls stay here.
@@ -177,6 +193,11 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let result = (*expression).funcresulttype;
         let is_row = pg_sys::type_is_rowtype(result);
         let of = to.filter(|_| workspace.is_some());
+        let is_search = of.is_some() && is_search(function);
+        if let (true, Some(note)) = (is_search, AFTER_SEARCH.get()) {
+            note("");
+        }
+        forget_former();
         let statement = statement((function, types, of), is_row);
         let _here = workspace.is_none().then(Here::begin);
         if let Some(workspace) = &workspace {
@@ -196,12 +217,19 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
                 let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
                 // Beside other values, and not in FROM: each row is one value.
                 if !info.is_null() && (*info).expectedDesc.is_null() {
-                    give_values(info, result, columns, rows, is_row);
+                    give_values(info, result, columns, rows, (is_row, is_search));
                     return pg_sys::Datum::null();
                 }
                 pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 for row in rows {
-                    pg_sys::tuplestore_puttuple((*info).setResult, *row);
+                    if is_search {
+                        let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
+                        let (store, of) = ((*info).setResult, (*info).setDesc);
+                        let (values, nulls) = (values.as_mut_ptr(), nulls.as_mut_ptr());
+                        pg_sys::tuplestore_putvalues(store, of, values, nulls);
+                    } else {
+                        pg_sys::tuplestore_puttuple((*info).setResult, *row);
+                    }
                 }
                 return pg_sys::Datum::null();
             }
@@ -211,7 +239,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             };
             let before = pg_sys::MemoryContextSwitchTo(outside);
             let given = if is_row {
-                pg_sys::heap_copy_tuple_as_datum(*row, described(result, columns))
+                pg_sys::heap_copy_tuple_as_datum(*row, described(result, columns, false))
             } else {
                 let mut is_null = false;
                 let value = pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null);
@@ -226,17 +254,26 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
     }
 }
 
-/// The columns of a type of rows; of a record those that it has.
+/// The columns of a type of rows; of a record those that it has, but for the last one of a search.
 ///
 /// # Safety
 /// A type of rows, and columns of the right types.
-unsafe fn described(result: pg_sys::Oid, columns: pg_sys::TupleDesc) -> pg_sys::TupleDesc {
-    // SAFETY: as the caller says.
+unsafe fn described(
+    result: pg_sys::Oid,
+    columns: pg_sys::TupleDesc,
+    is_search: bool,
+) -> pg_sys::TupleDesc {
+    // SAFETY: as the caller says; as many columns are made as are copied.
     unsafe {
-        match result {
-            pg_sys::RECORDOID => pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(columns)),
-            named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
+        if result != pg_sys::RECORDOID {
+            return pg_sys::lookup_rowtype_tupdesc_copy(result, -1);
         }
+        let count = (*columns).natts - i32::from(is_search);
+        let own = pg_sys::CreateTemplateTupleDesc(count);
+        for number in 1..=count as i16 {
+            pg_sys::TupleDescCopyEntry(own, number, columns, number);
+        }
+        pg_sys::BlessTupleDesc(own)
     }
 }
 
@@ -249,7 +286,7 @@ unsafe fn give_values(
     result: pg_sys::Oid,
     columns: pg_sys::TupleDesc,
     rows: &[pg_sys::HeapTuple],
-    is_row: bool,
+    (is_row, is_search): (bool, bool),
 ) {
     // SAFETY: as the caller says; what the executor reads later lies in the memory of its query.
     unsafe {
@@ -260,16 +297,44 @@ unsafe fn give_values(
         (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
         (*info).setResult = store;
         (*info).setDesc = one;
-        let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns));
+        let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns, is_search));
         for row in rows {
             let mut is_null = false;
             let mut value = match of_row {
+                Some(of_row) if is_search => {
+                    let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
+                    let row =
+                        pg_sys::heap_form_tuple(of_row, values.as_mut_ptr(), nulls.as_mut_ptr());
+                    pg_sys::heap_copy_tuple_as_datum(row, of_row)
+                }
                 Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
                 None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
             };
             pg_sys::tuplestore_putvalues(store, one, &mut value, &mut is_null);
         }
         pg_sys::MemoryContextSwitchTo(before);
+    }
+}
+
+/// What a row of a search says, and its last column, which tells how the search went, where it belongs. There is a row also
+/// where nothing was found.
+///
+/// # Safety
+/// A row with these columns.
+unsafe fn found(
+    columns: pg_sys::TupleDesc,
+    row: pg_sys::HeapTuple,
+) -> Option<(Vec<pg_sys::Datum>, Vec<bool>)> {
+    // SAFETY: as the caller says; the last column is a text.
+    unsafe {
+        let count = (*columns).natts as usize;
+        let mut values = vec![pg_sys::Datum::null(); count];
+        let mut nulls = vec![true; count];
+        pg_sys::heap_deform_tuple(row, columns, values.as_mut_ptr(), nulls.as_mut_ptr());
+        if let (Some(note), false) = (AFTER_SEARCH.get(), nulls[count - 1]) {
+            note(crate::pg::varlena::text(values[count - 1]));
+        }
+        (!nulls[0]).then_some((values, nulls))
     }
 }
 
@@ -308,6 +373,22 @@ fn settings(to: Option<(usize, Names)>) -> Vec<String> {
     SETTINGS.iter().chain(workspace).filter_map(set).chain(read_only).flatten().collect()
 }
 
+/// A deletion of nothing.
+fn write() -> Rc<OwnedStatement> {
+    let sql = "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1";
+    let make = || Rc::new(OwnedStatement::new(sql.to_owned(), vec![pg_sys::TEXTOID]));
+    WRITE.with_borrow_mut(|write| Rc::clone(write.get_or_insert_with(make)))
+}
+
+/// Forgets statements on a `kepler.parts` that is another table now: kepler.undistribute() drops it.
+fn forget_former() {
+    let parts = relation::named_exactly(c"kepler", c"parts").unwrap_or(pg_sys::InvalidOid);
+    if PARTS.replace(parts) != parts {
+        STATEMENTS.with_borrow_mut(HashMap::clear);
+        WRITE.take();
+    }
+}
+
 /// The statement that carries a call.
 fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
     if let Some(known) = STATEMENTS.with_borrow(|known| known.get(&key).cloned()) {
@@ -342,13 +423,19 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
                 Names::Workspace => "enter_part",
                 Names::Part => "look_into_part",
             };
+            let (given, join, on) = if is_search(*function) {
+                let last = "pg_catalog.to_json(kepler.last_search())::pg_catalog.text";
+                (format!("{given}, {last}"), "LEFT JOIN LATERAL", " ON true")
+            } else {
+                (given.to_owned(), "CROSS JOIN LATERAL", "")
+            };
             format!(
                 "SELECT {given}
                  FROM (SELECT kepler_internal.{enter}(${workspace}, ${settings}) AS workspace_id
                        FROM (SELECT pg_catalog.count(*)
                              FROM (SELECT FROM kepler.parts AS p WHERE p.workspace_id = ${workspace} LIMIT 0) AS p) AS n
                        OFFSET 0) AS e
-                 CROSS JOIN LATERAL {call} AS {alias}"
+                 {join} {call} AS {alias}{on}"
             )
         }
     };
@@ -387,8 +474,9 @@ unsafe fn join(
     });
     if is_new {
         let id = Text::new(workspace);
+        let plan = write();
         Spi::connect_mut(|client| {
-            WRITE.with(|plan| plan.run(client, &[Some(id.datum())]));
+            plan.run(client, &[Some(id.datum())]);
         });
     }
     Ok(())

@@ -207,6 +207,21 @@ pub(crate) fn enter() {
     ENTERED.set(true);
 }
 
+/// Whether a call for a workspace may run here: it was sent for it; or it is part of a statement on distributed tables, and Citus
+/// has sent that to the workspace's part.
+pub(crate) fn is_for(workspace_id: &str) -> bool {
+    if !super::is_loaded() || ENTERED.get() {
+        return true;
+    }
+    match CURRENT.get() as usize {
+        0 => !is_of_citus() || !is_distributed(),
+        at => {
+            let key = PARTS.with_borrow(|parts| parts.get(at - 1).map(|part| part.key.clone()));
+            key.is_some_and(|key| places::is_of(workspace_id, &key))
+        }
+    }
+}
+
 /// Whether a relation is a shard that a statement of somebody's reads or writes, which Citus has sent here: the session knows
 /// nothing of the workspace that was chosen where the statement comes from.
 pub(crate) fn is_of_statement(relation: pg_sys::Oid) -> bool {

@@ -49,6 +49,10 @@ thread_local! {
           FROM pg_catalog.pg_dist_placement AS p WHERE p.shardid = $1",
         &[pg_sys::INT8OID],
     ) };
+    static SHARD_OF: Statement = const { Statement::new(
+        c"SELECT pg_catalog.get_shard_id_for_distribution_column('kepler.parts'::pg_catalog.regclass, $1)",
+        &[pg_sys::TEXTOID],
+    ) };
     static PARTS: Statement = const { Statement::new(
         c"SELECT s.shardminvalue::integer, p.colocationid
           FROM pg_catalog.pg_dist_shard AS s
@@ -214,6 +218,17 @@ pub(super) fn is_here(place: Place) -> bool {
     Spi::connect_mut(|client| {
         let rows = IS_HERE.with(|plan| plan.run_latest(client, &[Some(place.shard_id.into())]));
         rows.iter::<1>().next().and_then(|row| row.boolean(0)) == Some(true)
+    })
+}
+
+/// Whether a workspace lies in a part.
+pub(super) fn is_of(workspace_id: &str, key: &Key) -> bool {
+    let Some(place) = place_of(key) else { return false };
+    let _looking = Looking::begin();
+    let id = crate::pg::varlena::Text::new(workspace_id);
+    Spi::connect_mut(|client| {
+        let rows = SHARD_OF.with(|plan| plan.run_latest(client, &[Some(id.datum())]));
+        rows.iter::<1>().next().and_then(|row| row.bigint(0)) == Some(place.shard_id)
     })
 }
 

@@ -54,4 +54,9 @@ ROLLBACK TO before;
 SELECT kepler_internal.ship(NULL::oid, NULL::integer, NULL::text, NULL::text);
 ROLLBACK TO before;
 SELECT kepler_internal.enter_part('default', '{}');
+ROLLBACK TO before;
+SELECT kepler_internal.look_into_part('default', '{kepler.workspace_id,other}');
 ROLLBACK;
+-- There are no parts and no nodes; what lies somewhere is here.
+SELECT count(*) FROM (SELECT kepler_internal.part_keys() UNION ALL SELECT kepler_internal.node_keys()) AS k;
+SELECT kepler_internal.relation_here('kepler.records');

@@ -1,0 +1,81 @@
+-- Views of a cluster. Citus takes no view that looks up a few rows for each of others; so on the coordinator such a view asks each
+-- part, whose node has it as it was.
+
+-- The views that do, and what each of them gives.
+CREATE FUNCTION kepler_internal.views_of_parts(OUT name text, OUT given text, OUT columns text, OUT options text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.relname::text, string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum),
+        string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
+        coalesce('WITH (' || array_to_string(c.reloptions, ', ') || ')', '')
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relnamespace = to_regnamespace('kepler') AND c.relkind = 'v'
+        AND c.relname IN ('stat_feed', 'stat_queue', 'stat_sync_runs', 'stat_workers', 'sync_progress')
+    GROUP BY c.oid
+$$;
+
+-- The rows of such a view in a part.
+CREATE FUNCTION kepler_internal.view_rows_of_part(view_name text, part_of text) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+AS $$
+BEGIN
+    IF view_name NOT IN (SELECT v.name FROM kepler_internal.views_of_parts() AS v) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('there is no view %s of parts', view_name);
+    END IF;
+    RETURN QUERY EXECUTE format('SELECT to_jsonb(v.*) FROM kepler.%I AS v', view_name);
+END
+$$;
+
+-- In all of them.
+CREATE FUNCTION kepler_internal.view_rows_in_parts(view_name text) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part text;
+BEGIN
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        RETURN QUERY SELECT v FROM kepler_internal.view_rows_of_part(view_name, part) AS v;
+    END LOOP;
+END
+$$;
+
+-- What such a view reads on the node of a part.
+CREATE FUNCTION kepler_internal.view_definition_of_part(view_name text, part_of text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_get_viewdef(to_regclass(format('kepler.%I', view_name))) $$;
+
+-- Has the views on the coordinator ask the parts; or, with definitions, read what they read before.
+CREATE FUNCTION kepler_internal.turn_views(definitions jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    view record;
+    propagates constant text := current_setting('citus.enable_ddl_propagation');
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    FOR view IN SELECT * FROM kepler_internal.views_of_parts() LOOP
+        EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
+            format('SELECT %s FROM kepler_internal.view_rows_in_parts(%L) AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS r (%s)',
+                view.given, view.name, view.columns)));
+    END LOOP;
+    PERFORM set_config('citus.enable_ddl_propagation', propagates, true);
+END
+$$;
+
+-- What they read before they were turned, as far as nodes with parts know.
+CREATE FUNCTION kepler_internal.former_views() RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key text;
+    known jsonb := '{}';
+BEGIN
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        known := known || jsonb_strip_nulls((
+            SELECT jsonb_object_agg(v.name, kepler_internal.view_definition_of_part(v.name, key)) FROM kepler_internal.views_of_parts() AS v));
+    END LOOP;
+    RETURN known;
+END
+$$;
