@@ -267,6 +267,9 @@ BEGIN
     ELSIF FOUND THEN
         RAISE EXCEPTION USING ERRCODE = problem.code, MESSAGE = problem.message, HINT = problem.hint;
     END IF;
+    IF kepler_internal.is_distributed() THEN
+        PERFORM kepler_internal.set_up_new_nodes();
+    END IF;
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
@@ -324,6 +327,8 @@ BEGIN
         ELSE
             EXECUTE 'SELECT create_distributed_table($1, ''workspace_id'', colocate_with => ''kepler.parts'')' USING key.relation;
         END IF;
+        -- Its rows lie in shards now. Those that are still in the table itself nobody would read.
+        EXECUTE 'SELECT truncate_local_data_after_distributing_table($1)' USING key.relation;
     END LOOP;
     FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
         EXECUTE format('ALTER TABLE %s ENABLE TRIGGER USER', key.relation);
@@ -353,6 +358,7 @@ BEGIN
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
     PERFORM kepler_internal.complete_nodes();
+    PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
 END
@@ -773,6 +779,12 @@ BEGIN
                 WHEN 'node' THEN 'each node has one of its own'
                 ELSE 'it stays on the coordinator, as the tables that it lists do' END
         FROM kepler_internal.cluster_tables() AS t ORDER BY t.lies, t.relation::text;
+    RETURN QUERY
+        SELECT 'table', c.oid::regclass, 'keep', 'it stays on the coordinator, with all that refers to it'
+        FROM (
+            SELECT to_regclass(format('kepler_data.%I', e.table_name)) AS oid FROM kepler.entry_tables AS e
+            UNION SELECT to_regclass(format('%I.%I', b.schema_name, b.table_name)) FROM kepler.blueprint_tables AS b) AS c
+        WHERE c.oid IS NOT NULL ORDER BY c.oid::text;
     RETURN QUERY
         SELECT 'key', k.conrelid::regclass, 'replace',
             format('Citus has no ON DELETE SET NULL: a trigger in each part does what %s does', k.conname)
@@ -1418,12 +1430,14 @@ DECLARE
     column_names text;
     last bigint;
     own text;
+    views jsonb;
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
     SELECT array_agg(t.relation ORDER BY t.relation::text) INTO shared FROM kepler_internal.cluster_tables() AS t
     WHERE kepler_internal.lies_now(t.relation) IS NOT NULL;
     IF shared IS NULL THEN RETURN; END IF;
+    views := kepler_internal.former_views();
     -- Rows that come back are no news for the triggers of their tables.
     PERFORM set_config('session_replication_role', 'replica', true),
         set_config('citus.multi_shard_modify_mode', 'sequential', true),
@@ -1483,7 +1497,9 @@ BEGIN
             master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
+    PERFORM kepler_internal.begin_feed_anew();
     PERFORM set_config('session_replication_role', 'origin', true);
+    PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
 END
 $function$;
@@ -1728,6 +1744,14 @@ WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgen
     AND NOT (a.attname = 'text_search' AND a.attrelid IN ('kepler.memories'::regclass, 'kepler.messages'::regclass))
 ORDER BY a.attname::text COLLATE "C"
 $function$;
+CREATE FUNCTION kepler_internal.begin_feed_anew()
+ RETURNS void
+ LANGUAGE c
+ STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'begin_feed_anew_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.begin_feed_anew() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
 CREATE OR REPLACE FUNCTION kepler_internal.begin_import(head text, definitions text[], numbers bigint[], workspace_id text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -1936,15 +1960,20 @@ CREATE FUNCTION kepler_internal.complete_nodes()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_variable
 DECLARE
     key text;
-    definitions constant jsonb := (
+    definitions jsonb := (
         SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)) FROM pg_class AS c
         WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stat_%');
 BEGIN
     FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
         -- The library must be there before the statement that is sent.
         EXECUTE format('SELECT kepler.cuid() FROM (SELECT count(*) FROM kepler.parts AS p WHERE p.workspace_id = %L) AS n OFFSET 0', key);
+    END LOOP;
+    -- What asks the parts here reads, on nodes, what it read before.
+    definitions := definitions || kepler_internal.former_views();
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
         PERFORM kepler_internal.complete_node(definitions, key);
     END LOOP;
 END
@@ -2143,6 +2172,7 @@ CREATE FUNCTION kepler_internal.delete_workspace_rows_in_parts(workspace_id text
  RETURNS jsonb
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
 #variable_conflict use_variable
 DECLARE
@@ -2441,6 +2471,14 @@ BEGIN
     IF answer IS NOT NULL THEN
         RETURN QUERY SELECT '0A000', 'tables outside of Kepler refer to what would be distributed',
             format('The foreign keys are: %s.', answer), 'Drop them; a table that is on one node cannot refer to rows on many.';
+    END IF;
+    SELECT string_agg(k.name, ', ' ORDER BY k.name) INTO answer
+    FROM kepler.tracked_tables AS k
+    JOIN kepler_internal.cluster_tables() AS t ON t.relation = to_regclass(k.name) AND t.lies IN ('by workspace', 'everywhere')
+    WHERE k.level = 'history' AND k.untracked_at IS NULL AND kepler_internal.lies_now(t.relation) IS NULL;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '0A000', 'a history is kept of tables that would be distributed', format('The tables are: %s.', answer),
+            'Each node would keep a history of its own, and what is there stays on the coordinator. SELECT kepler.untrack(…, ''history''); first.';
     END IF;
 END
 $function$;
@@ -3445,6 +3483,10 @@ BEGIN
                 SELECT coalesce(array_agg(d.workspace_id), '{}'), coalesce(array_agg(d.object), '{}')
                 INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_in_parts(known.step) AS d;
             END IF;
+            IF is_distributed AND kepler_internal.is_step_of_each_node(known.step) THEN
+                SELECT more_workspaces || coalesce(array_agg(d.workspace_id), '{}'), more_objects || coalesce(array_agg(d.object), '{}')
+                INTO more_workspaces, more_objects FROM kepler_internal.maintenance_due_on_nodes(known.step) AS d;
+            END IF;
             workspaces := workspaces || more_workspaces;
             objects := objects || more_objects;
             steps := steps || array_fill(known.step, ARRAY[cardinality(more_objects)]);
@@ -3662,6 +3704,25 @@ BEGIN
     END IF;
 END
 $function$;
+CREATE FUNCTION kepler_internal.former_views()
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    key text;
+    known jsonb := '{}';
+BEGIN
+    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
+        known := known || jsonb_strip_nulls((
+            SELECT jsonb_object_agg(v.name, kepler_internal.view_definition_of_part(v.name, key)) FROM kepler_internal.views_of_parts() AS v));
+    END LOOP;
+    RETURN known;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.former_views() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.former_views() IS 'Internal: what views read before they asked the parts';
 CREATE FUNCTION kepler_internal.given_schema_rights(owner oid, OUT schema oid, OUT grantee text)
  RETURNS SETOF record
  LANGUAGE plpgsql
@@ -4106,6 +4167,23 @@ BEGIN
     END IF;
 END
 $function$;
+CREATE FUNCTION kepler_internal.install_on_node()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    name text;
+BEGIN
+    IF to_regclass('kepler.schema_versions') IS NOT NULL THEN RETURN; END IF;
+    FOR name IN SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' LOOP
+        EXECUTE format('DROP VIEW %s CASCADE', name);
+    END LOOP;
+    PERFORM kepler.install();
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.install_on_node() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.install_on_node() IS 'Internal: installs Kepler on a worker of a cluster';
 CREATE FUNCTION kepler_internal.is_counted(relation regclass, name name, whose text)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -4149,6 +4227,14 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.is_of_each_node(name) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.is_of_each_node(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
+CREATE FUNCTION kepler_internal.is_step_of_each_node(step text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT step IN ('make_feed_partitions', 'make_history_partitions', 'seal_history', 'drop_old_changes') $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.is_step_of_each_node(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.is_step_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
 CREATE FUNCTION kepler_internal.is_undercut(keep interval, floor interval)
  RETURNS boolean
  LANGUAGE sql
@@ -4449,6 +4535,28 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.made_schemas() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.made_schemas() IS 'Internal: the schemas that Kepler made beside those of the extension';
+CREATE FUNCTION kepler_internal.maintain_node(step text, node text, max_rows integer, OUT done bigint, OUT is_over boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    of record;
+BEGIN
+    done := 0;
+    is_over := true;
+    SELECT * INTO of FROM kepler_internal.other_nodes() AS n WHERE format('%s:%s', n.name, n.port) = node;
+    IF NOT FOUND THEN RETURN; END IF;
+    done := kepler_internal.run_on_node(of.name, of.port, of.part,
+        format('SELECT p.done FROM kepler_internal.maintain_part(%L, '''', '''', %L, NULL) AS p', step, max_rows))::bigint;
+    IF step NOT LIKE 'make\_%' AND done > 0 THEN
+        is_over := kepler_internal.run_on_node(of.name, of.port, of.part,
+            format('SELECT count(*) FROM kepler_internal.maintenance_due(%L)', step)) = '0';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintain_node(text,text,integer) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintain_node(text,text,integer) IS 'Internal: a bounded part of a step of maintain on another node of a cluster';
 CREATE FUNCTION kepler_internal.maintain_part(step text, workspace_id text, object text, max_rows integer, INOUT place text, OUT done bigint)
  RETURNS record
  LANGUAGE plpgsql
@@ -4682,6 +4790,29 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_due_of_part(text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.maintenance_due_of_part(text,text) IS 'Internal: what a step of maintain finds to do in a part of a cluster';
+CREATE FUNCTION kepler_internal.maintenance_due_on_nodes(step text, OUT workspace_id text, OUT object text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    node record;
+BEGIN
+    workspace_id := '';
+    FOR node IN SELECT * FROM kepler_internal.other_nodes() LOOP
+        object := format('%s:%s', node.name, node.port);
+        BEGIN
+            CONTINUE WHEN kepler_internal.run_on_node(node.name, node.port, node.part,
+                format('SELECT count(*) FROM kepler_internal.maintenance_due(%L)', step)) = '0';
+        EXCEPTION WHEN OTHERS THEN
+            NULL;
+        END;
+        RETURN NEXT;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_due_on_nodes(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.maintenance_due_on_nodes(text) IS 'Internal: other nodes of a cluster on which a step of maintain finds something to do';
 CREATE FUNCTION kepler_internal.maintenance_pause(failures integer)
  RETURNS interval
  LANGUAGE sql
@@ -4715,6 +4846,35 @@ $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.maintenance_steps() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.maintenance_steps() IS 'Internal: the steps of maintain, in their order';
 COMMENT ON FUNCTION kepler_internal.make_history_partitions_step() IS 'Internal: the step make_history_partitions of maintain';
+CREATE FUNCTION kepler_internal.make_node(levels jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    name text;
+    given record;
+BEGIN
+    PERFORM kepler_internal.require_node(false);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    FOR name IN EXECUTE
+        'SELECT p.logicalrelid::regclass::text FROM pg_catalog.pg_dist_partition AS p JOIN pg_class AS c ON c.oid = p.logicalrelid
+         WHERE c.relnamespace IN (''kepler''::regnamespace, to_regnamespace(''kepler_data'')) ORDER BY c.relkind DESC'
+    LOOP
+        IF to_regclass(name) IS NOT NULL THEN EXECUTE 'SELECT worker_drop_shell_table($1)' USING name; END IF;
+    END LOOP;
+    PERFORM kepler_internal.install_on_node();
+    INSERT INTO kepler.workspaces (id, name)
+    SELECT DISTINCT l.workspace, l.workspace FROM jsonb_to_recordset(levels) AS l (workspace text) WHERE l.workspace IS NOT NULL
+    ON CONFLICT DO NOTHING;
+    FOR given IN SELECT * FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) LOOP
+        PERFORM kepler.grant_access(quote_ident(given.role)::regrole, given.level, given.workspace);
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.make_node(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.make_node(jsonb) IS 'Internal: gives a worker that joins a cluster tables of its own, and roles their levels there';
 CREATE FUNCTION kepler_internal.make_words()
  RETURNS trigger
  LANGUAGE c
@@ -5274,6 +5434,27 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.open_retention(timestamp with time zone) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.open_retention(timestamp with time zone) IS 'Internal: the next policies of run_retention';
+CREATE FUNCTION kepler_internal.other_nodes(OUT name text, OUT port integer, OUT part text)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    IF NOT kepler_internal.is_distributed() THEN RETURN; END IF;
+    RETURN QUERY EXECUTE
+        'SELECT n.nodename, n.nodeport, (
+             SELECT min(k) FROM kepler_internal.part_keys() AS k JOIN pg_catalog.pg_dist_placement AS p
+                 ON p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', k)
+             WHERE p.groupid = n.groupid)
+         FROM pg_catalog.pg_dist_node AS n
+         WHERE n.isactive AND n.noderole = ''primary'' AND n.groupid > 0
+             AND (SELECT min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l) = 0
+         ORDER BY n.groupid';
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.other_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.other_nodes() IS 'Internal: the workers of a cluster, each with the key of a part that lies there';
 CREATE FUNCTION kepler_internal.part_keys()
  RETURNS SETOF text
  LANGUAGE plpgsql
@@ -5415,21 +5596,17 @@ BEGIN
     PERFORM kepler_internal.require_node(false);
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
-    IF to_regclass('kepler.schema_versions') IS NULL THEN
-        -- Views that came along when the coordinator made its own.
-        FOR name IN
-            SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v'
-        LOOP
-            EXECUTE format('DROP VIEW %s CASCADE', name);
-        END LOOP;
-        PERFORM kepler.install();
+    PERFORM kepler_internal.install_on_node();
+    -- Before what it is read from goes; after kepler.undistribute() it has gone with the others.
+    IF to_regclass('kepler.embedding_spaces') IS NOT NULL THEN
+        SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
     END IF;
-    -- Before what it is read from goes.
-    SELECT array_agg(t.relation) INTO by_workspace FROM kepler_internal.cluster_tables() AS t WHERE t.lies = 'by workspace';
     FOREACH name IN ARRAY shared LOOP
         IF to_regclass(name) IS NOT NULL AND kepler_internal.lies_now(name::regclass) IS NULL THEN
             EXECUTE format('SELECT EXISTS (SELECT FROM %s)', name) INTO has_rows;
-            IF has_rows AND name::regclass = ANY (by_workspace) THEN
+            IF has_rows AND coalesce(name::regclass = ANY (by_workspace),
+                name NOT IN ('kepler.workspaces', 'kepler.tracked_tables', 'kepler.retention_policies'))
+            THEN
                 RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
                     MESSAGE = format('a worker has rows of its own in %s', name),
                     HINT = 'Export its workspaces (kepler.export_workspace), then SELECT kepler.uninstall(with_rows => true); there.';
@@ -5969,6 +6146,58 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.retention_step_failed(jsonb,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.retention_step_failed(jsonb,text,text) IS 'Internal: a batch of run_retention that failed';
+CREATE FUNCTION kepler_internal.run_in_part(part_of text, command text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    answer text;
+BEGIN
+    -- What is done here is this node's alone.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    EXECUTE command INTO answer;
+    PERFORM set_config('citus.enable_ddl_propagation', 'on', true);
+    RETURN answer;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.run_in_part(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.run_in_part(text,text) IS 'Internal: runs a command on the node of a part, in this transaction';
+CREATE FUNCTION kepler_internal.run_on_node(name text, port integer, part text, command text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    answer record;
+BEGIN
+    IF part IS NOT NULL THEN
+        RETURN kepler_internal.run_in_part(part, command);
+    END IF;
+    EXECUTE 'SELECT r.success, r.result FROM master_run_on_worker($1, $2, $3, false) AS r' INTO answer
+    USING ARRAY[name], ARRAY[port],
+        ARRAY[format('SELECT (%s) FROM (SELECT set_config(''lock_timeout'', ''10s'', true),
+            set_config(''citus.enable_ddl_propagation'', ''off'', true) OFFSET 0) AS t', command)];
+    IF NOT answer.success THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('node %s:%s of the cluster refused what was done on the coordinator', name, port), DETAIL = answer.result,
+            HINT = 'Mend the node, and call the function again.';
+    END IF;
+    RETURN answer.result;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.run_on_node(text,integer,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.run_on_node(text,integer,text,text) IS 'Internal: runs a command on another node of a cluster';
+CREATE FUNCTION kepler_internal.run_on_other_nodes(command text)
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT kepler_internal.run_on_node(n.name, n.port, n.part, command)
+    FROM (SELECT * FROM kepler_internal.other_nodes() ORDER BY part IS NOT NULL OFFSET 0) AS n
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.run_on_other_nodes(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.run_on_other_nodes(text) IS 'Internal: runs a command on all other nodes of a cluster';
 CREATE FUNCTION kepler_internal.search_vectors_of_part(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer, filter jsonb, metric text, min_similarity double precision, columns text[], query_text text, words_column text, language text, fusion jsonb, part_of text)
  RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
  LANGUAGE c
@@ -5984,6 +6213,40 @@ CREATE FUNCTION kepler_internal.server_warning(version integer)
 AS 'MODULE_PATHNAME', 'server_warning_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.server_warning(integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.server_warning(integer) IS 'Internal: what is wrong with a version of Postgres, a server_version_num';
+CREATE FUNCTION kepler_internal.set_up_new_nodes()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    node record;
+    command text;
+BEGIN
+    FOR node IN EXECUTE
+        'SELECT n.nodename AS name, n.nodeport AS port FROM run_command_on_workers(
+             ''SELECT to_regclass(''''kepler.schema_versions'''') IS NULL'') AS r
+         JOIN pg_catalog.pg_dist_node AS n USING (nodename, nodeport) WHERE r.success AND r.result = ''t'' ORDER BY n.nodeid'
+    LOOP
+        FOREACH command IN ARRAY ARRAY[
+            format('SELECT kepler_internal.make_node(%L)', (
+                SELECT coalesce(jsonb_agg(g), '[]') FROM (
+                    SELECT a.role_name AS role, a.level, NULL AS workspace FROM kepler.access_levels AS a
+                    UNION ALL SELECT m.role_name, m.level, m.workspace_id FROM kepler.workspace_members AS m) AS g
+                WHERE g.role IN (SELECT r.rolname FROM pg_roles AS r))),
+            format('SELECT kepler_internal.prepare_node(%L)', (SELECT array_agg(t.relation::text)
+                FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere'))),
+            'SELECT kepler_internal.set_up_node()']
+        LOOP
+            PERFORM kepler_internal.run_on_node(node.name, node.port, NULL, command);
+        END LOOP;
+        -- The shared tables come again.
+        EXECUTE 'SELECT citus_activate_node($1, $2)' USING node.name, node.port;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.set_up_new_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.set_up_new_nodes() IS 'Internal: sets up workers that joined a cluster after the tables were distributed';
 CREATE FUNCTION kepler_internal.set_up_node()
  RETURNS void
  LANGUAGE plpgsql
@@ -6201,6 +6464,9 @@ BEGIN
     THEN
         SELECT p.place, p.done INTO place, done
         FROM kepler_internal.maintain_step_of_part(step, workspace_id, object, max_rows, place) AS p;
+    ELSIF object <> '' AND kepler_internal.is_step_of_each_node(step) THEN
+        SELECT n.done, n.is_over INTO done, is_over FROM kepler_internal.maintain_node(step, object, max_rows) AS n;
+        RETURN;
     ELSE
         SELECT p.place, p.done INTO place, done
         FROM kepler_internal.maintain_part(step, workspace_id, object, max_rows, place) AS p;
@@ -6311,6 +6577,28 @@ BEGIN
     END IF;
 END
 $function$;
+CREATE FUNCTION kepler_internal.turn_views(definitions jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    view record;
+    propagates constant text := current_setting('citus.enable_ddl_propagation');
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    FOR view IN SELECT * FROM kepler_internal.views_of_parts() LOOP
+        EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
+            format('SELECT %s FROM kepler_internal.view_rows_in_parts(%L) AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS r (%s)',
+                view.given, view.name, view.columns)));
+    END LOOP;
+    PERFORM set_config('citus.enable_ddl_propagation', propagates, true);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.turn_views(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.turn_views(jsonb) IS 'Internal: has views ask the parts, or read as before';
 CREATE OR REPLACE FUNCTION kepler_internal.user_relations(workspace_id text, OUT "position" integer, OUT key text, OUT relation regclass, OUT tenant_column text, OUT condition text, OUT emptied text, OUT action text)
  RETURNS SETOF record
  LANGUAGE sql
@@ -6369,10 +6657,67 @@ SELECT row_number() OVER (ORDER BY rows.depth, r.position, rows.condition)::inte
 FROM rows
 JOIN r ON r.relation = rows.relation
 $function$;
+CREATE FUNCTION kepler_internal.view_definition_of_part(view_name text, part_of text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT pg_get_viewdef(to_regclass(format('kepler.%I', view_name))) $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.view_definition_of_part(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.view_definition_of_part(text,text) IS 'Internal: what a view reads on the node of a part';
+CREATE FUNCTION kepler_internal.view_rows_in_parts(view_name text)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    part text;
+BEGIN
+    FOR part IN SELECT k FROM kepler_internal.part_keys() AS k LOOP
+        RETURN QUERY SELECT v FROM kepler_internal.view_rows_of_part(view_name, part) AS v;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.view_rows_in_parts(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.view_rows_in_parts(text) IS 'Internal: the rows of a view in all parts';
+CREATE FUNCTION kepler_internal.view_rows_of_part(view_name text, part_of text)
+ RETURNS SETOF jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+BEGIN
+    IF view_name NOT IN (SELECT v.name FROM kepler_internal.views_of_parts() AS v) THEN
+        RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('there is no view %s of parts', view_name);
+    END IF;
+    RETURN QUERY EXECUTE format('SELECT to_jsonb(v.*) FROM kepler.%I AS v', view_name);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.view_rows_of_part(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.view_rows_of_part(text,text) IS 'Internal: the rows of a view in a part of a cluster';
+CREATE FUNCTION kepler_internal.views_of_parts(OUT name text, OUT given text, OUT columns text, OUT options text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT c.relname::text, string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum),
+        string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY a.attnum),
+        coalesce('WITH (' || array_to_string(c.reloptions, ', ') || ')', '')
+    FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+    WHERE c.relnamespace = to_regnamespace('kepler') AND c.relkind = 'v'
+        AND c.relname IN ('stat_feed', 'stat_queue', 'stat_sync_runs', 'stat_workers', 'sync_progress')
+    GROUP BY c.oid
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.views_of_parts() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.views_of_parts() IS 'Internal: views that ask the parts of a cluster';
 CREATE FUNCTION kepler_internal.wait_for_workspace_of_part(workspace_id text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
 #variable_conflict use_variable
 BEGIN
@@ -6655,6 +7000,7 @@ Errors: 55000 before install(); 22004 and 22023 for arguments; 2D000 inside of a
 CREATE PROCEDURE kepler_internal.commit_in_two_phases()
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
 AS $procedure$
 BEGIN
     PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
@@ -6666,6 +7012,7 @@ COMMENT ON PROCEDURE kepler_internal.commit_in_two_phases() IS 'Internal: has th
 CREATE PROCEDURE kepler_internal.tell_who(IN actor text, IN request_id text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
 AS $procedure$
 BEGIN
     EXECUTE format('SET LOCAL kepler.actor = %L', tell_who.actor);
@@ -6678,6 +7025,7 @@ COMMENT ON PROCEDURE kepler_internal.tell_who(text,text) IS 'Internal: tells oth
 CREATE PROCEDURE kepler_internal.tell_workspace(IN workspace_id text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
 AS $procedure$
 BEGIN
     EXECUTE format('SET LOCAL kepler.sent_workspace_id = %L', tell_workspace.workspace_id);
