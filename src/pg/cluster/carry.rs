@@ -217,32 +217,16 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
                 let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
                 // Beside other values, and not in FROM: each row is one value.
                 if !info.is_null() && (*info).expectedDesc.is_null() {
-<<<<<<< HEAD
                     give_values(info, result, columns, rows, (is_row, is_search));
-=======
-                    give_values(info, result, columns, rows, is_row, is_search);
->>>>>>> main
                     return pg_sys::Datum::null();
                 }
                 pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 for row in rows {
                     if is_search {
-<<<<<<< HEAD
                         let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
                         let (store, of) = ((*info).setResult, (*info).setDesc);
                         let (values, nulls) = (values.as_mut_ptr(), nulls.as_mut_ptr());
                         pg_sys::tuplestore_putvalues(store, of, values, nulls);
-=======
-                        if let Some((values, nulls)) = found(columns, *row) {
-                            let (store, of) = ((*info).setResult, (*info).setDesc);
-                            pg_sys::tuplestore_putvalues(
-                                store,
-                                of,
-                                values.as_ptr(),
-                                nulls.as_ptr(),
-                            );
-                        }
->>>>>>> main
                     } else {
                         pg_sys::tuplestore_puttuple((*info).setResult, *row);
                     }
@@ -270,33 +254,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
     }
 }
 
-<<<<<<< HEAD
 /// The columns of a type of rows; of a record those that it has, but for the last one of a search.
-=======
-/// What of a row of a search there is, without its last column, which tells how the search went. There is a row also where nothing was
-/// found: then there is nothing.
-///
-/// # Safety
-/// A row with these columns.
-unsafe fn found(
-    columns: pg_sys::TupleDesc,
-    row: pg_sys::HeapTuple,
-) -> Option<(Vec<pg_sys::Datum>, Vec<bool>)> {
-    // SAFETY: as the caller says; the last column is a text.
-    unsafe {
-        let count = (*columns).natts as usize;
-        let mut values = vec![pg_sys::Datum::null(); count];
-        let mut nulls = vec![true; count];
-        pg_sys::heap_deform_tuple(row, columns, values.as_mut_ptr(), nulls.as_mut_ptr());
-        if let (Some(note), false) = (AFTER_SEARCH.get(), nulls[count - 1]) {
-            note(crate::pg::varlena::text(values[count - 1]));
-        }
-        (!nulls[0]).then_some((values, nulls))
-    }
-}
-
-/// The columns of a type of rows; of a record those that it has, but for the last of a search.
->>>>>>> main
 ///
 /// # Safety
 /// A type of rows, and columns of the right types.
@@ -305,22 +263,10 @@ unsafe fn described(
     columns: pg_sys::TupleDesc,
     is_search: bool,
 ) -> pg_sys::TupleDesc {
-<<<<<<< HEAD
     // SAFETY: as the caller says; as many columns are made as are copied.
     unsafe {
         if result != pg_sys::RECORDOID {
             return pg_sys::lookup_rowtype_tupdesc_copy(result, -1);
-=======
-    // SAFETY: as the caller says.
-    unsafe {
-        match result {
-            pg_sys::RECORDOID => {
-                let own = pg_sys::CreateTupleDescCopy(columns);
-                (*own).natts -= i32::from(is_search);
-                pg_sys::BlessTupleDesc(own)
-            }
-            named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
->>>>>>> main
         }
         let count = (*columns).natts - i32::from(is_search);
         let own = pg_sys::CreateTemplateTupleDesc(count);
@@ -340,12 +286,7 @@ unsafe fn give_values(
     result: pg_sys::Oid,
     columns: pg_sys::TupleDesc,
     rows: &[pg_sys::HeapTuple],
-<<<<<<< HEAD
     (is_row, is_search): (bool, bool),
-=======
-    is_row: bool,
-    is_search: bool,
->>>>>>> main
 ) {
     // SAFETY: as the caller says; what the executor reads later lies in the memory of its query.
     unsafe {
@@ -361,16 +302,10 @@ unsafe fn give_values(
             let mut is_null = false;
             let mut value = match of_row {
                 Some(of_row) if is_search => {
-<<<<<<< HEAD
                     let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
                     let row =
                         pg_sys::heap_form_tuple(of_row, values.as_mut_ptr(), nulls.as_mut_ptr());
                     pg_sys::heap_copy_tuple_as_datum(row, of_row)
-=======
-                    let Some((values, nulls)) = found(columns, *row) else { continue };
-                    let own = pg_sys::heap_form_tuple(of_row, values.as_ptr(), nulls.as_ptr());
-                    pg_sys::heap_copy_tuple_as_datum(own, of_row)
->>>>>>> main
                 }
                 Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
                 None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
@@ -381,7 +316,6 @@ unsafe fn give_values(
     }
 }
 
-<<<<<<< HEAD
 /// What a row of a search says, and its last column, which tells how the search went, where it belongs. There is a row also
 /// where nothing was found.
 ///
@@ -404,8 +338,6 @@ unsafe fn found(
     }
 }
 
-=======
->>>>>>> main
 /// Whether an argument is a table that is on this node alone.
 fn names_own_table(types: &[pg_sys::Oid], values: &[Option<pg_sys::Datum>]) -> bool {
     types.iter().zip(values).any(|(of, value)| {
