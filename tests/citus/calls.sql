@@ -427,6 +427,11 @@ SELECT id FROM kepler.workspaces ORDER BY 1;
 CALL kepler.delete_workspace('default', true);
 \echo :LAST_ERROR_SQLSTATE
 
+\echo == Searches among other values
+SELECT (kepler.search_memories(query_text => 'key', workspace_id => 'acme')).content;
+SELECT kepler.search_memories(query_text => 'nothing like this', workspace_id => 'acme') IS NULL;
+SELECT plan, exhausted FROM kepler.last_search();
+
 \echo == Procedures
 CALL kepler.maintain('2 seconds');
 CALL kepler.queue_backlog('lead', workspace_id => 'acme');

@@ -217,16 +217,21 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
                 let info = (*call).resultinfo.cast::<pg_sys::ReturnSetInfo>();
                 // Beside other values, and not in FROM: each row is one value.
                 if !info.is_null() && (*info).expectedDesc.is_null() {
-                    give_values(info, result, columns, rows, (is_row, is_search));
+                    give_values(info, result, columns, rows, is_row, is_search);
                     return pg_sys::Datum::null();
                 }
                 pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 for row in rows {
                     if is_search {
-                        let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
-                        let (store, of) = ((*info).setResult, (*info).setDesc);
-                        let (values, nulls) = (values.as_mut_ptr(), nulls.as_mut_ptr());
-                        pg_sys::tuplestore_putvalues(store, of, values, nulls);
+                        if let Some((values, nulls)) = found(columns, *row) {
+                            let (store, of) = ((*info).setResult, (*info).setDesc);
+                            pg_sys::tuplestore_putvalues(
+                                store,
+                                of,
+                                values.as_ptr(),
+                                nulls.as_ptr(),
+                            );
+                        }
                     } else {
                         pg_sys::tuplestore_puttuple((*info).setResult, *row);
                     }
@@ -254,70 +259,8 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
     }
 }
 
-/// The columns of a type of rows; of a record those that it has, but for the last one of a search.
-///
-/// # Safety
-/// A type of rows, and columns of the right types.
-unsafe fn described(
-    result: pg_sys::Oid,
-    columns: pg_sys::TupleDesc,
-    is_search: bool,
-) -> pg_sys::TupleDesc {
-    // SAFETY: as the caller says; as many columns are made as are copied.
-    unsafe {
-        if result != pg_sys::RECORDOID {
-            return pg_sys::lookup_rowtype_tupdesc_copy(result, -1);
-        }
-        let count = (*columns).natts - i32::from(is_search);
-        let own = pg_sys::CreateTemplateTupleDesc(count);
-        for number in 1..=count as i16 {
-            pg_sys::TupleDescCopyEntry(own, number, columns, number);
-        }
-        pg_sys::BlessTupleDesc(own)
-    }
-}
-
-/// Gives rows as values of one column, to an executor that asks for a set of values.
-///
-/// # Safety
-/// The executor's request, and rows of the columns.
-unsafe fn give_values(
-    info: *mut pg_sys::ReturnSetInfo,
-    result: pg_sys::Oid,
-    columns: pg_sys::TupleDesc,
-    rows: &[pg_sys::HeapTuple],
-    (is_row, is_search): (bool, bool),
-) {
-    // SAFETY: as the caller says; what the executor reads later lies in the memory of its query.
-    unsafe {
-        let before = pg_sys::MemoryContextSwitchTo((*(*info).econtext).ecxt_per_query_memory);
-        let one = pg_sys::CreateTemplateTupleDesc(1);
-        pg_sys::TupleDescInitEntry(one, 1, c"value".as_ptr(), result, -1, 0);
-        let store = pg_sys::tuplestore_begin_heap(false, false, pg_sys::work_mem);
-        (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
-        (*info).setResult = store;
-        (*info).setDesc = one;
-        let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns, is_search));
-        for row in rows {
-            let mut is_null = false;
-            let value = match of_row {
-                Some(of_row) if is_search => {
-                    let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
-                    let row =
-                        pg_sys::heap_form_tuple(of_row, values.as_mut_ptr(), nulls.as_mut_ptr());
-                    pg_sys::heap_copy_tuple_as_datum(row, of_row)
-                }
-                Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
-                None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
-            };
-            pg_sys::tuplestore_putvalues(store, one, &value, &is_null);
-        }
-        pg_sys::MemoryContextSwitchTo(before);
-    }
-}
-
-/// What a row of a search says, and its last column, which tells how the search went, where it belongs. There is a row also
-/// where nothing was found.
+/// What of a row of a search there is, without its last column, which tells how the search went. There is a row also where nothing was
+/// found: then there is nothing.
 ///
 /// # Safety
 /// A row with these columns.
@@ -335,6 +278,70 @@ unsafe fn found(
             note(crate::pg::varlena::text(values[count - 1]));
         }
         (!nulls[0]).then_some((values, nulls))
+    }
+}
+
+/// The columns of a type of rows; of a record those that it has, but for the last of a search.
+///
+/// # Safety
+/// A type of rows, and columns of the right types.
+unsafe fn described(
+    result: pg_sys::Oid,
+    columns: pg_sys::TupleDesc,
+    is_search: bool,
+) -> pg_sys::TupleDesc {
+    // SAFETY: as the caller says.
+    unsafe {
+        match result {
+            pg_sys::RECORDOID => {
+                let count = (*columns).natts - i32::from(is_search);
+                let own = pg_sys::CreateTemplateTupleDesc(count);
+                for at in 1..=count as pg_sys::AttrNumber {
+                    pg_sys::TupleDescCopyEntry(own, at, columns, at);
+                }
+                pg_sys::BlessTupleDesc(own)
+            }
+            named => pg_sys::lookup_rowtype_tupdesc_copy(named, -1),
+        }
+    }
+}
+
+/// Gives rows as values of one column, to an executor that asks for a set of values.
+///
+/// # Safety
+/// The executor's request, and rows of the columns.
+unsafe fn give_values(
+    info: *mut pg_sys::ReturnSetInfo,
+    result: pg_sys::Oid,
+    columns: pg_sys::TupleDesc,
+    rows: &[pg_sys::HeapTuple],
+    is_row: bool,
+    is_search: bool,
+) {
+    // SAFETY: as the caller says; what the executor reads later lies in the memory of its query.
+    unsafe {
+        let before = pg_sys::MemoryContextSwitchTo((*(*info).econtext).ecxt_per_query_memory);
+        let one = pg_sys::CreateTemplateTupleDesc(1);
+        pg_sys::TupleDescInitEntry(one, 1, c"value".as_ptr(), result, -1, 0);
+        let store = pg_sys::tuplestore_begin_heap(false, false, pg_sys::work_mem);
+        (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+        (*info).setResult = store;
+        (*info).setDesc = one;
+        let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns, is_search));
+        for row in rows {
+            let mut is_null = false;
+            let mut value = match of_row {
+                Some(of_row) if is_search => {
+                    let Some((values, nulls)) = found(columns, *row) else { continue };
+                    let own = pg_sys::heap_form_tuple(of_row, values.as_ptr(), nulls.as_ptr());
+                    pg_sys::heap_copy_tuple_as_datum(own, of_row)
+                }
+                Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
+                None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
+            };
+            pg_sys::tuplestore_putvalues(store, one, &mut value, &mut is_null);
+        }
+        pg_sys::MemoryContextSwitchTo(before);
     }
 }
 
