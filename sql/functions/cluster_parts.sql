@@ -115,13 +115,15 @@ CREATE FUNCTION kepler_internal.continue_numbers_of_part(workspace_id text) RETU
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ BEGIN PERFORM kepler_internal.continue_numbers(workspace_id, true); END $$;
 
--- Tells other nodes who acts and for what request, for this transaction: as tell_workspace.
-CREATE PROCEDURE kepler_internal.tell_who(actor text, request_id text)
+-- Tells other nodes what somebody has set, for this transaction: as tell_workspace. NULL: nobody has.
+CREATE PROCEDURE kepler_internal.tell_settings(names text[], given text[])
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
 BEGIN
-    EXECUTE format('SET LOCAL kepler.actor = %L', tell_who.actor);
-    EXECUTE format('SET LOCAL kepler.request_id = %L', tell_who.request_id);
+    FOR at IN 1 .. cardinality(names) LOOP
+        EXECUTE format('SET LOCAL kepler.%I = %s', substring(names[at] FROM '^kepler\.(.*)$'),
+            CASE WHEN given[at] IS NULL THEN 'DEFAULT' ELSE quote_literal(given[at]) END);
+    END LOOP;
     PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
 END
 $$;

@@ -1373,7 +1373,7 @@ COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails wh
 COMMENT ON FUNCTION kepler_internal.empty_references() IS 'Trigger: empties the columns that refer to a row that is deleted, where Citus has no foreign key for that';
 COMMENT ON PROCEDURE kepler_internal.commit_in_two_phases() IS 'Internal: has the transaction of a cluster commit in two phases';
 COMMENT ON PROCEDURE kepler_internal.tell_workspace(text) IS 'Internal: tells other nodes of a cluster the workspace of the transaction';
-COMMENT ON PROCEDURE kepler_internal.tell_who(text, text) IS 'Internal: tells other nodes of a cluster who acts, for this transaction';
+COMMENT ON PROCEDURE kepler_internal.tell_settings(text[], text[]) IS 'Internal: tells other nodes of a cluster what somebody has set, for this transaction';
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';
 COMMENT ON FUNCTION kepler_internal.relation_here(regclass) IS 'Internal: what has the rows of a table here: in a part of a cluster its shard';

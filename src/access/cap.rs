@@ -95,7 +95,7 @@ fn look_across_nodes(
 ) -> Result<(), Error> {
     let is_written = wanted.rights & WRITES != 0;
     if is_written && part::is_elsewhere(wanted.relation, true) {
-        tell::tell_who()?;
+        tell::tell_settings()?;
         tell::write()?;
     }
     let knows_it_there = match standing {

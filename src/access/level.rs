@@ -338,7 +338,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("tell_history", ADMINS),
-    ("tell_who", ANY),
+    ("tell_settings", ANY),
     ("tell_workspace", ANY),
     ("try_memories", ANY),
     ("user_relations", ANY),

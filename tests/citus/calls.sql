@@ -427,6 +427,17 @@ SELECT id FROM kepler.workspaces ORDER BY 1;
 CALL kepler.delete_workspace('default', true);
 \echo :LAST_ERROR_SQLSTATE
 
+\echo == What is done with secrets, as the session says
+SET kepler.on_secret = 'redact';
+UPDATE kepler.users SET metadata = '{"password": "hunter2hunter2"}' WHERE workspace_id = 'acme' AND id = 'u';
+SELECT metadata FROM kepler.users WHERE workspace_id = 'acme' AND id = 'u';
+BEGIN;
+UPDATE kepler.users SET metadata = '{"password": "hunter2hunter3"}' WHERE workspace_id = 'acme' AND id = 'u';
+RESET kepler.on_secret;
+UPDATE kepler.users SET metadata = '{"password": "hunter2hunter4"}' WHERE workspace_id = 'acme' AND id = 'u';
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+
 \echo == Searches among other values
 SELECT (kepler.search_memories(query_text => 'key', workspace_id => 'acme')).content;
 SELECT kepler.search_memories(query_text => 'nothing like this', workspace_id => 'acme') IS NULL;

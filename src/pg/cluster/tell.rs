@@ -12,12 +12,21 @@ use crate::pg::whole::Spi;
 use crate::settings::{self, WORKSPACE_ID};
 use pgrx::datum::DatumWithOid;
 use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+
+/// What direct SQL needs where the rows are: who acts, and for what request, which the history notes; and what is done with secrets.
+const SETTINGS: [&CStr; 4] = [
+    c"kepler.actor",
+    c"kepler.request_id",
+    c"kepler.on_secret",
+    c"kepler.secret_reference_schemes",
+];
 
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
     Workspace(String),
-    /// Who acts, and for what request, as somebody has set it.
-    Who(Option<String>, Option<String>),
+    /// Settings, as somebody has set them.
+    Settings([Option<String>; SETTINGS.len()]),
 }
 
 impl Told {
@@ -70,18 +79,22 @@ pub(crate) fn tell(workspace_id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Tells them who acts, and for what request, if somebody has set it: the history of a table notes it where a row is changed.
-pub(crate) fn tell_who() -> Result<(), Error> {
-    let (actor, request) = (own_value(c"kepler.actor"), own_value(c"kepler.request_id"));
-    let is_nothing = actor.is_none() && request.is_none();
-    let told = Told::Who(actor.clone(), request.clone());
-    if is_nothing && TOLD.with_borrow(Vec::is_empty) || told.is_known() {
+/// Tells them what somebody has set.
+pub(crate) fn tell_settings() -> Result<(), Error> {
+    let set = SETTINGS.map(own_value);
+    let is_nothing = set.iter().all(Option::is_none);
+    let values = set.to_vec();
+    let told = Told::Settings(set);
+    let is_first = || {
+        TOLD.with_borrow(|told| !told.iter().any(|(_, told)| matches!(told, Told::Settings(_))))
+    };
+    if is_nothing && is_first() || told.is_known() {
         return Ok(());
     }
     part::watch();
     let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
-    let given = [actor.unwrap_or_default().into(), request.unwrap_or_default().into()];
-    call("CALL kepler_internal.tell_who($1, $2)", &given)?;
+    let names = SETTINGS.map(|name| name.to_string_lossy().into_owned()).to_vec();
+    call("CALL kepler_internal.tell_settings($1, $2)", &[names.into(), values.into()])?;
     told.note();
     Ok(())
 }

@@ -34,7 +34,7 @@ INSERT INTO c_calls VALUES
     ('retention_report', 'look_at_retention_of_part', NULL, NULL),
     -- And statements on its tables, and calls in a transaction.
     ('upsert_records', 'commit_in_two_phases', NULL, NULL),
-    ('upsert_records', 'tell_who', NULL, NULL),
+    ('upsert_records', 'tell_settings', NULL, NULL),
     ('upsert_records', 'tell_workspace', NULL, NULL),
     ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
