@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Promise: rows that are distributed leave the coordinator. A consumer of the feed that goes on with a cursor of before its workspace moved, away or back again, is told to begin
-# anew, and misses nothing silently; so is one whose tables were distributed since, or are no longer. A worker that is added is
-# set up by distribute(), with the levels that roles have, and parts that move there work as everywhere.
+# Promise: rows that are distributed leave the coordinator's disk. A consumer of the feed that goes on with a cursor of before its
+# workspace moved, away or back again, is told to begin anew, and misses nothing silently; so is one whose tables were distributed
+# since, or are no longer. A worker that is added is set up by distribute(), with the levels that roles have, and parts that move
+# there work as everywhere. The coordinator's maintenance keeps up the feed and the history of each node.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 # shellcheck source=tools/citus.sh
