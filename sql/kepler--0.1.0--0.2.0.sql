@@ -7010,19 +7010,21 @@ END
 $procedure$;
 REVOKE EXECUTE ON PROCEDURE kepler_internal.commit_in_two_phases() FROM PUBLIC;
 COMMENT ON PROCEDURE kepler_internal.commit_in_two_phases() IS 'Internal: has the transaction of a cluster commit in two phases';
-CREATE PROCEDURE kepler_internal.tell_who(IN actor text, IN request_id text)
+CREATE PROCEDURE kepler_internal.tell_settings(IN names text[], IN given text[])
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $procedure$
 BEGIN
-    EXECUTE format('SET LOCAL kepler.actor = %L', tell_who.actor);
-    EXECUTE format('SET LOCAL kepler.request_id = %L', tell_who.request_id);
+    FOR at IN 1 .. cardinality(names) LOOP
+        EXECUTE format('SET LOCAL kepler.%I = %s', substring(names[at] FROM '^kepler\.(.*)$'),
+            CASE WHEN given[at] IS NULL THEN 'DEFAULT' ELSE quote_literal(given[at]) END);
+    END LOOP;
     PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
 END
 $procedure$;
-REVOKE EXECUTE ON PROCEDURE kepler_internal.tell_who(text,text) FROM PUBLIC;
-COMMENT ON PROCEDURE kepler_internal.tell_who(text,text) IS 'Internal: tells other nodes of a cluster who acts, for this transaction';
+REVOKE EXECUTE ON PROCEDURE kepler_internal.tell_settings(text[],text[]) FROM PUBLIC;
+COMMENT ON PROCEDURE kepler_internal.tell_settings(text[],text[]) IS 'Internal: tells other nodes of a cluster what somebody has set, for this transaction';
 CREATE PROCEDURE kepler_internal.tell_workspace(IN workspace_id text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
