@@ -330,7 +330,7 @@ unsafe fn give_values(
         let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns, is_search));
         for row in rows {
             let mut is_null = false;
-            let mut value = match of_row {
+            let value = match of_row {
                 Some(of_row) if is_search => {
                     let Some((values, nulls)) = found(columns, *row) else { continue };
                     let own = pg_sys::heap_form_tuple(of_row, values.as_ptr(), nulls.as_ptr());
@@ -339,7 +339,7 @@ unsafe fn give_values(
                 Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
                 None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
             };
-            pg_sys::tuplestore_putvalues(store, one, &mut value, &mut is_null);
+            pg_sys::tuplestore_putvalues(store, one, &value, &is_null);
         }
         pg_sys::MemoryContextSwitchTo(before);
     }
