@@ -85,9 +85,8 @@ pub(crate) fn tell_settings() -> Result<(), Error> {
     let is_nothing = set.iter().all(Option::is_none);
     let values = set.to_vec();
     let told = Told::Settings(set);
-    let is_first = || {
-        TOLD.with_borrow(|told| !told.iter().any(|(_, told)| matches!(told, Told::Settings(_))))
-    };
+    let is_first =
+        || TOLD.with_borrow(|told| !told.iter().any(|(_, told)| matches!(told, Told::Settings(_))));
     if is_nothing && is_first() || told.is_known() {
         return Ok(());
     }
