@@ -223,13 +223,13 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
                 pg_sys::InitMaterializedSRF(call, pg_sys::MAT_SRF_USE_EXPECTED_DESC);
                 for row in rows {
                     if is_search {
-                        if let Some((values, nulls)) = found(columns, *row) {
+                        if let Some((mut values, mut nulls)) = found(columns, *row) {
                             let (store, of) = ((*info).setResult, (*info).setDesc);
                             pg_sys::tuplestore_putvalues(
                                 store,
                                 of,
-                                values.as_ptr(),
-                                nulls.as_ptr(),
+                                values.as_mut_ptr(),
+                                nulls.as_mut_ptr(),
                             );
                         }
                     } else {
@@ -330,16 +330,17 @@ unsafe fn give_values(
         let of_row = (is_row && !rows.is_empty()).then(|| described(result, columns, is_search));
         for row in rows {
             let mut is_null = false;
-            let value = match of_row {
+            let mut value = match of_row {
                 Some(of_row) if is_search => {
-                    let Some((values, nulls)) = found(columns, *row) else { continue };
-                    let own = pg_sys::heap_form_tuple(of_row, values.as_ptr(), nulls.as_ptr());
+                    let Some((mut values, mut nulls)) = found(columns, *row) else { continue };
+                    let own =
+                        pg_sys::heap_form_tuple(of_row, values.as_mut_ptr(), nulls.as_mut_ptr());
                     pg_sys::heap_copy_tuple_as_datum(own, of_row)
                 }
                 Some(of_row) => pg_sys::heap_copy_tuple_as_datum(*row, of_row),
                 None => pg_sys::SPI_getbinval(*row, columns, 1, &mut is_null),
             };
-            pg_sys::tuplestore_putvalues(store, one, &value, &is_null);
+            pg_sys::tuplestore_putvalues(store, one, &raw mut value, &raw mut is_null);
         }
         pg_sys::MemoryContextSwitchTo(before);
     }
