@@ -98,14 +98,17 @@ fn look_across_nodes(
         tell::tell_settings()?;
         tell::write()?;
     }
+    let is_of_statement = part::is_of_statement(wanted.relation);
     let knows_it_there = match standing {
-        Standing::Anywhere | Standing::NoLevel | Standing::Nowhere => true,
+        Standing::NoLevel | Standing::Nowhere => true,
+        // Policies do not hold for it, but calls in the statement ask for the workspace.
+        Standing::Anywhere => is_of_statement || !tell::is_chosen(),
         Standing::Member(member) => member.everywhere.is_empty() && member.by_workspace.len() == 1,
     };
     if knows_it_there || !given()?.is_some_and(|given| given.binds) {
         return Ok(());
     }
-    if part::is_of_statement(wanted.relation) {
+    if is_of_statement {
         return if tell::is_chosen() {
             Ok(())
         } else {

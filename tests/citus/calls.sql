@@ -438,6 +438,19 @@ UPDATE kepler.users SET metadata = '{"password": "hunter2hunter4"}' WHERE worksp
 \echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 
+\echo == Calls in statements on distributed tables, which name no workspace, in a transaction that has worked in others
+BEGIN;
+SELECT kepler.use_workspace('globex');
+SELECT count(*) > 0 AS some FROM kepler.records AS r, LATERAL kepler.current_workspace_id() AS w (id) WHERE r.workspace_id = 'globex' AND w.id = 'globex';
+SELECT kepler.count_memories(workspace_id => 'acme') >= 0 AS counted;
+SELECT DISTINCT kepler.current_workspace_id() FROM kepler.records AS r WHERE r.workspace_id = 'acme' AND r.external_id IS NOT NULL;
+SELECT DISTINCT w.id FROM kepler.records AS r, LATERAL (SELECT kepler.current_workspace_id() || left(r.id, 0)) AS w (id) WHERE r.workspace_id = 'acme';
+COMMIT;
+BEGIN;
+SELECT kepler.count_memories(workspace_id => 'acme') >= 0 AS counted;
+SELECT DISTINCT w.id FROM kepler.records AS r, LATERAL (SELECT kepler.current_workspace_id() || left(r.id, 0)) AS w (id) WHERE r.workspace_id = 'acme';
+COMMIT;
+
 \echo == Searches among other values
 SELECT (kepler.search_memories(query_text => 'key', workspace_id => 'acme')).content;
 SELECT kepler.search_memories(query_text => 'nothing like this', workspace_id => 'acme') IS NULL;

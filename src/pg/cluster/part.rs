@@ -9,7 +9,9 @@
 use super::names::Names;
 use super::places::{self, Key, Lies, Place, Shards};
 use super::{carry, rewrite, tell};
+use crate::pg::local_settings::set_as_superuser;
 use crate::pg::relation::{self, MadeOf, generation};
+use crate::settings::WORKSPACE_ID_NAME;
 use pgrx::pg_sys;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -189,7 +191,12 @@ pub(super) fn place() -> Option<(Key, Place)> {
 /// A statement has ended.
 pub(in crate::pg) fn end(query: *mut pg_sys::QueryDesc) {
     if !BEGUN_BY.get().is_null() && BEGUN_BY.get() == query {
+        let has_entered = ENTERED.get();
         leave();
+        // What is sent next may be of another workspace, or of the one that was chosen where it comes from.
+        if has_entered {
+            set_as_superuser(WORKSPACE_ID_NAME, c"", true);
+        }
     }
 }
 
