@@ -51,7 +51,8 @@ pub(crate) fn register() {
 /// Internal: has the session work in a workspace of its part for the rest of the transaction, if its role may, under
 /// settings of the session that has sent the call: each stands before its value. Gives the workspace.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-fn enter_part(workspace_id: String, settings: Vec<String>) -> Result<String, ErrorReport> {
+fn enter_part(workspace_id: String, settings: Vec<Option<String>>) -> Result<String, ErrorReport> {
+    let settings: Vec<String> = settings.into_iter().flatten().collect();
     Ok(enter(workspace_id, &settings)?)
 }
 
@@ -102,7 +103,11 @@ fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
 /// Internal: has the session look into the part of a workspace for the rest of the transaction, as whoever it is: it works in the
 /// workspace that it works in where the call comes from, if its role may. Gives the workspace that named the part.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
-fn look_into_part(workspace_id: String, settings: Vec<String>) -> Result<String, ErrorReport> {
+fn look_into_part(
+    workspace_id: String,
+    settings: Vec<Option<String>>,
+) -> Result<String, ErrorReport> {
+    let settings: Vec<String> = settings.into_iter().flatten().collect();
     require_part(&workspace_id)?;
     let own = WORKSPACE_ID_NAME.to_str().unwrap_or_default();
     let (workspaces, others): (Vec<&[String]>, Vec<&[String]>) =

@@ -94,13 +94,15 @@ fn import_workspace(
 #[search_path(pg_catalog, pg_temp)]
 fn import_lines_of_part(
     workspace_id: Option<String>,
-    lines: Option<Vec<String>>,
-    numbers: Option<Vec<i64>>,
+    lines: Option<Vec<Option<String>>>,
+    numbers: Option<Vec<Option<i64>>>,
     is_last: Option<bool>,
 ) -> Result<Vec<i64>, ErrorReport> {
     require_tables()?;
     let workspace_id = name("workspace_id", workspace_id)?;
+    let lines = lines.and_then(|lines| lines.into_iter().collect());
     let lines = lines.ok_or(ArgumentError::Null("lines"))?;
+    let numbers = numbers.and_then(|numbers| numbers.into_iter().collect());
     let numbers = numbers.ok_or(ArgumentError::Null("numbers"))?;
     let is_last = is_last.ok_or(ArgumentError::Null("is_last"))?;
     Ok(Spi::connect_mut(|client| {

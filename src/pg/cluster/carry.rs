@@ -428,8 +428,8 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
             of.push(pg_sys::TEXTARRAYOID);
             let (workspace, settings) = (place + 1, of.len());
             let enter = match names {
-                Names::Workspace => "enter_part",
-                Names::Part => "look_into_part",
+                Names::Workspace => "kepler_internal.enter_part(",
+                Names::Part => "kepler_internal.look_into_part(",
             };
             let (given, join, on) = if is_search(*function) {
                 let last = "pg_catalog.to_json(kepler.last_search())::pg_catalog.text";
@@ -439,7 +439,7 @@ fn statement(key: Key, is_row: bool) -> Rc<OwnedStatement> {
             };
             format!(
                 "SELECT {given}
-                 FROM (SELECT kepler_internal.{enter}(${workspace}, ${settings}) AS workspace_id
+                 FROM (SELECT {enter}${workspace}, ${settings}) AS workspace_id
                        FROM (SELECT pg_catalog.count(*)
                              FROM (SELECT FROM kepler.parts AS p WHERE p.workspace_id = ${workspace} LIMIT 0) AS p) AS n
                        OFFSET 0) AS e

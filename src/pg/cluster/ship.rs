@@ -72,7 +72,7 @@ pub(in crate::pg) unsafe fn is_carried(query: *mut pg_sys::Query) -> bool {
             let target = pg_sys::list_nth((*below).targetList, 0).cast::<pg_sys::TargetEntry>();
             let call = (*target).expr.cast::<pg_sys::FuncExpr>();
             (*call).xpr.type_ == pg_sys::NodeTag::T_FuncExpr
-                && is_among((*call).funcid, &["enter_part"])
+                && is_among((*call).funcid, &["enter_part", "look_into_part"])
         })
     }
 }

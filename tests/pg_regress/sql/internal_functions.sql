@@ -27,8 +27,7 @@ INSERT INTO c_calls VALUES
     -- On a cluster every call for a workspace begins so.
     ('search_memories', 'enter_part', NULL, NULL),
     ('search_vectors', 'look_into_part', NULL, NULL),
-    -- The view sync_progress asks the parts.
-    ('begin_sync', 'view_rows_in_parts', NULL, NULL),
+    ('search_vectors', 'part_keys', NULL, NULL),
     ('search_vectors', 'search_vectors_of_part', NULL, NULL),
     ('run_retention', 'apply_retention_of_part', NULL, NULL),
     ('retention_report', 'look_at_retention_of_part', NULL, NULL),
