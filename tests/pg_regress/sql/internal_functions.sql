@@ -28,6 +28,8 @@ INSERT INTO c_calls VALUES
     ('search_memories', 'enter_part', NULL, NULL),
     ('search_vectors', 'look_into_part', NULL, NULL),
     ('search_vectors', 'part_keys', NULL, NULL),
+    -- The view sync_progress asks the parts.
+    ('begin_sync', 'view_rows_in_parts', NULL, NULL),
     ('search_vectors', 'search_vectors_of_part', NULL, NULL),
     ('run_retention', 'apply_retention_of_part', NULL, NULL),
     ('retention_report', 'look_at_retention_of_part', NULL, NULL),
