@@ -216,6 +216,7 @@ BEGIN
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
+        PERFORM kepler_internal.set_levels_of_nodes();
         RETURN QUERY SELECT t.relation, 'unchanged' FROM kepler_internal.cluster_tables() AS t
             WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
         RETURN;
@@ -301,6 +302,7 @@ BEGIN
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
     PERFORM kepler_internal.complete_nodes();
+    PERFORM kepler_internal.set_levels_of_nodes();
     PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;

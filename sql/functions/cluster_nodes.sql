@@ -6,11 +6,12 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer text;
+    propagates constant text := current_setting('citus.enable_ddl_propagation');
 BEGIN
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     EXECUTE command INTO answer;
-    PERFORM set_config('citus.enable_ddl_propagation', 'on', true);
+    PERFORM set_config('citus.enable_ddl_propagation', propagates, true);
     RETURN answer;
 END
 $$;
@@ -107,6 +108,52 @@ BEGIN
 END
 $$;
 
+-- The levels of access that roles of this node have; in all workspaces where workspace is NULL.
+CREATE FUNCTION kepler_internal.levels_here(OUT role text, OUT level text, OUT workspace text) RETURNS SETOF record
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+AS $$
+    SELECT l.* FROM (
+        SELECT a.role_name::text, a.level::text, NULL::text FROM kepler.access_levels AS a
+        UNION ALL SELECT m.role_name::text, m.level::text, m.workspace_id FROM kepler.workspace_members AS m) AS l (role, level, workspace)
+    WHERE l.role IN (SELECT r.rolname FROM pg_roles AS r)
+$$;
+
+-- Has roles of this node have these levels and no others: those that the coordinator knows, which may be older than the cluster.
+CREATE FUNCTION kepler_internal.set_levels(levels jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    one record;
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    -- Those in all workspaces first: a role that loses them loses all.
+    FOR one IN
+        SELECT h.role, h.workspace FROM kepler_internal.levels_here() AS h
+        WHERE NOT EXISTS (
+            SELECT FROM jsonb_to_recordset(levels) AS l (role text, workspace text)
+            WHERE l.role = h.role AND l.workspace IS NOT DISTINCT FROM h.workspace)
+        ORDER BY h.workspace NULLS FIRST
+    LOOP
+        PERFORM kepler.revoke_access(quote_ident(one.role)::regrole, one.workspace);
+    END LOOP;
+    FOR one IN
+        SELECT l.* FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text)
+        EXCEPT SELECT h.role, h.level, h.workspace FROM kepler_internal.levels_here() AS h
+    LOOP
+        PERFORM kepler.grant_access(quote_ident(one.role)::regrole, one.level, one.workspace);
+    END LOOP;
+END
+$$;
+
+-- On all other nodes.
+CREATE FUNCTION kepler_internal.set_levels_of_nodes() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT kepler_internal.run_on_other_nodes(format('SELECT kepler_internal.set_levels(%L)',
+        (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)))
+$$;
+
 -- Sets up workers that came after the tables were distributed: Citus has made the shared tables there, and nothing else.
 CREATE FUNCTION kepler_internal.set_up_new_nodes() RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -122,11 +169,7 @@ BEGIN
          JOIN pg_catalog.pg_dist_node AS n USING (nodename, nodeport) WHERE r.success AND r.result = ''t'' ORDER BY n.nodeid'
     LOOP
         FOREACH command IN ARRAY ARRAY[
-            format('SELECT kepler_internal.make_node(%L)', (
-                SELECT coalesce(jsonb_agg(g), '[]') FROM (
-                    SELECT a.role_name AS role, a.level, NULL AS workspace FROM kepler.access_levels AS a
-                    UNION ALL SELECT m.role_name, m.level, m.workspace_id FROM kepler.workspace_members AS m) AS g
-                WHERE g.role IN (SELECT r.rolname FROM pg_roles AS r))),
+            format('SELECT kepler_internal.make_node(%L)', (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)),
             format('SELECT kepler_internal.prepare_node(%L)', (SELECT array_agg(t.relation::text)
                 FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere'))),
             'SELECT kepler_internal.set_up_node()']

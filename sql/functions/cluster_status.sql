@@ -206,7 +206,7 @@ $$;
 
 -- The views that show what nodes have for themselves beside what lies in parts, which Citus does not spread: a node gets those that it
 -- lacks. definitions: of each what it reads.
-CREATE FUNCTION kepler_internal.complete_node(definitions jsonb, part_of text) RETURNS void
+CREATE FUNCTION kepler_internal.complete_node(definitions jsonb, options jsonb, part_of text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -216,8 +216,8 @@ BEGIN
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     FOR view IN SELECT d.name, d.definition FROM jsonb_each_text(definitions) AS d (name, definition) LOOP
         IF to_regclass(format('kepler.%I', view.name)) IS NULL THEN
-            EXECUTE format('CREATE VIEW kepler.%I AS %s', view.name, view.definition);
-            EXECUTE format('GRANT SELECT ON kepler.%I TO pg_monitor', view.name);
+            EXECUTE format('CREATE VIEW kepler.%I %s AS %s', view.name, options ->> view.name, view.definition);
+            IF view.name LIKE 'stat\_%' THEN EXECUTE format('GRANT SELECT ON kepler.%I TO pg_monitor', view.name); END IF;
         END IF;
     END LOOP;
 END
@@ -229,10 +229,13 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     key text;
-    definitions jsonb := (
-        SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)) FROM pg_class AS c
-        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stat_%');
+    definitions jsonb;
+    options jsonb;
 BEGIN
+    SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)),
+        jsonb_object_agg(c.relname, coalesce('WITH (' || array_to_string(c.reloptions, ', ') || ')', ''))
+    INTO definitions, options
+    FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v';
     FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
         -- The library must be there before the statement that is sent.
         EXECUTE format('SELECT kepler.cuid() FROM (SELECT count(*) FROM kepler.parts AS p WHERE p.workspace_id = %L) AS n OFFSET 0', key);
@@ -240,7 +243,7 @@ BEGIN
     -- What asks the parts here reads, on nodes, what it read before.
     definitions := definitions || kepler_internal.former_views();
     FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
-        PERFORM kepler_internal.complete_node(definitions, key);
+        PERFORM kepler_internal.complete_node(definitions, options, key);
     END LOOP;
 END
 $$;

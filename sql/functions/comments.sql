@@ -1354,6 +1354,9 @@ COMMENT ON FUNCTION kepler_internal.install_on_node() IS 'Internal: installs Kep
 COMMENT ON FUNCTION kepler_internal.is_step_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
 COMMENT ON FUNCTION kepler_internal.maintain_node(text, text, integer) IS 'Internal: a bounded part of a step of maintain on another node of a cluster';
 COMMENT ON FUNCTION kepler_internal.maintenance_due_on_nodes(text) IS 'Internal: other nodes of a cluster on which a step of maintain finds something to do';
+COMMENT ON FUNCTION kepler_internal.levels_here() IS 'Internal: the levels of access that roles of this node have';
+COMMENT ON FUNCTION kepler_internal.set_levels(jsonb) IS 'Internal: has roles of this node have these levels and no others';
+COMMENT ON FUNCTION kepler_internal.set_levels_of_nodes() IS 'Internal: has roles have on all nodes the levels that they have here';
 COMMENT ON FUNCTION kepler_internal.make_node(jsonb) IS 'Internal: gives a worker that joins a cluster tables of its own, and roles their levels there';
 COMMENT ON FUNCTION kepler_internal.other_nodes() IS 'Internal: the workers of a cluster, each with the key of a part that lies there';
 COMMENT ON FUNCTION kepler_internal.run_in_part(text, text) IS 'Internal: runs a command on the node of a part, in this transaction';
@@ -1403,7 +1406,7 @@ COMMENT ON FUNCTION kepler_internal.metric_samples_of_part(boolean, text) IS 'In
 COMMENT ON FUNCTION kepler_internal.metric_samples_in_parts() IS 'Internal: what metrics() say of all parts';
 COMMENT ON FUNCTION kepler_internal.apply_retention_of_part(bigint, bigint, timestamptz, bigint, text) IS 'Internal: a batch of a policy of retention in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.look_at_retention_of_part(bigint, text) IS 'Internal: what a policy of retention would delete in a part of a cluster';
-COMMENT ON FUNCTION kepler_internal.complete_node(jsonb, text) IS 'Internal: gives a node of a cluster the views that it lacks';
+COMMENT ON FUNCTION kepler_internal.complete_node(jsonb, jsonb, text) IS 'Internal: gives a node of a cluster the views that it lacks';
 COMMENT ON FUNCTION kepler_internal.complete_nodes() IS 'Internal: the same for all nodes with parts';
 COMMENT ON FUNCTION kepler_internal.find_secrets_of_part(regclass, boolean, text) IS 'Internal: find_secrets in a part of a cluster, or here';
 COMMENT ON FUNCTION kepler_internal.import_lines_here(text, text[], bigint[], boolean) IS 'Internal: writes lines of an archive to tables that lie here';

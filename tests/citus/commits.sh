@@ -30,8 +30,8 @@ SET citus.enable_manual_changes_to_shards = on;
 SET citus.override_table_visibility = off;
 SET citus.enable_ddl_propagation = off;
 CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not committed here'; END $$;
-SELECT format('CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse()', c.oid::regclass)
-FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relname ~ '^(memories|conversations)_[0-9]+$' \gexec
+SELECT format('CREATE CONSTRAINT TRIGGER refuse AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.refuse()', c.oid::regclass)
+FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relname ~ '^(memories|conversations|users)_[0-9]+$' \gexec
 SQL
 done
 
@@ -41,7 +41,7 @@ refused() {
   for statement in "${@:2}"; do statements+=(-c "$statement"); done
   if said=$(run_psql -o /dev/null "${statements[@]}" 2>&1); then die "$what: acknowledged, and not committed: $said"; fi
   [[ $said == *'not committed here'* ]] || die "$what: another error: $said"
-  [[ $(run_psql -c 'SELECT (SELECT count(*) FROM kepler.memories), (SELECT count(*) FROM kepler.conversations), (SELECT count(*) FROM public.done)') == '0|0|0' ]] ||
+  [[ $(run_psql -c 'SELECT (SELECT count(*) FROM kepler.memories), (SELECT count(*) FROM kepler.conversations), (SELECT count(*) FROM public.done), (SELECT min(email) FROM kepler.users)') == '0|0|0|u@example.com' ]] ||
     die "$what: something is there"
 }
 # psql sends each -c by itself: BEGIN and COMMIT stand in statements of their own.
@@ -58,6 +58,12 @@ refused 'a function' "SELECT public.remembers('a')"
 refused 'DO' "DO \$\$ BEGIN PERFORM kepler.remember('a', user_id => 'u', workspace_id => 'acme'); END \$\$"
 refused 'direct SQL' "$insert"
 refused 'direct SQL in a block' BEGIN "$insert" COMMIT
+update="UPDATE kepler.users SET email = 'n@example.com' WHERE workspace_id = 'acme' AND id"
+refused 'an UPDATE' "$update = 'u'"
+refused 'an UPDATE that reads another table' "$update IN (SELECT 'u' FROM pg_class OFFSET 0)"
+refused 'an UPDATE that reads a common table expression' "WITH x AS MATERIALIZED (SELECT 'u' AS id) $update IN (SELECT x.id FROM x)"
+refused 'an UPDATE of what an UPDATE has given' "WITH x AS ($update = 'u' RETURNING id) SELECT count(*) FROM x"
+refused 'an INSERT of what another table has' "INSERT INTO kepler.conversations (workspace_id, id, user_id) SELECT 'acme', 'c', 'u' FROM (SELECT FROM pg_class LIMIT 1) AS c"
 refused 'COPY' "COPY kepler.conversations (workspace_id, id, user_id) FROM PROGRAM 'echo acme,c,u' (FORMAT csv)"
 role='SET ROLE kepler_commits_writer'
 refused 'a call of a role' "$role" "SELECT kepler.use_workspace('acme', false)" "SELECT kepler.remember('a', user_id => 'u')"

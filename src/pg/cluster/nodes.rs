@@ -16,16 +16,22 @@ pub(crate) fn run_elsewhere(client: &mut SpiClient<'_>, sql: &str) -> Result<(),
 }
 
 /// For what each node does for itself. While the result lives, Citus tells no other node of what is done to tables; on the
-/// coordinator it changes their shards one after the other.
+/// coordinator of a cluster that the tables are distributed in it changes their shards one after the other.
 pub(crate) fn for_itself(client: &mut SpiClient<'_>) -> Result<Option<LocalSettings>, Error> {
-    if !part::is_distributed() {
+    if !super::is_loaded() {
         return Ok(None);
     }
-    let is_coordinator = client
-        .update("SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l", None, &[])?
-        .first()
-        .get_one::<bool>()?;
-    Ok(Some(LocalSettings::set(&[if is_coordinator == Some(true) {
+    let has_shards = part::is_distributed()
+        && client
+            .update(
+                "SELECT min(l.groupid) = 0 FROM pg_catalog.pg_dist_local_group AS l",
+                None,
+                &[],
+            )?
+            .first()
+            .get_one::<bool>()?
+            == Some(true);
+    Ok(Some(LocalSettings::set(&[if has_shards {
         (c"citus.multi_shard_modify_mode", c"sequential")
     } else {
         (c"citus.enable_ddl_propagation", c"off")

@@ -478,7 +478,15 @@ pub(super) fn known_names<'t>(look: impl Fn(&Names) -> Cow<'t, str>) -> Cow<'t, 
         let part = parts.get((LAST.get() as usize).checked_sub(1)?)?;
         Some(look(&part.shards.names))
     });
-    told.ok().flatten().unwrap_or_else(|| look(&Names::default()))
+    // In no part yet: of the tables that lie on every node there are shards here.
+    let everywhere = || {
+        let told = EVERYWHERE.try_with(|known| {
+            let known = known.try_borrow().ok()?;
+            known.as_ref().map(|(shards, _)| look(&shards.names))
+        });
+        told.ok().flatten()
+    };
+    told.ok().flatten().or_else(everywhere).unwrap_or_else(|| look(&Names::default()))
 }
 
 /// Whether Kepler's tables are distributed.
