@@ -273,6 +273,7 @@ BEGIN
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
+        PERFORM kepler_internal.set_levels_of_nodes();
         RETURN QUERY SELECT t.relation, 'unchanged' FROM kepler_internal.cluster_tables() AS t
             WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
         RETURN;
@@ -358,6 +359,7 @@ BEGIN
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
     PERFORM kepler_internal.complete_nodes();
+    PERFORM kepler_internal.set_levels_of_nodes();
     PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
         FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
@@ -1935,7 +1937,7 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.cluster_tables() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
-CREATE FUNCTION kepler_internal.complete_node(definitions jsonb, part_of text)
+CREATE FUNCTION kepler_internal.complete_node(definitions jsonb, options jsonb, part_of text)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1947,14 +1949,14 @@ BEGIN
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     FOR view IN SELECT d.name, d.definition FROM jsonb_each_text(definitions) AS d (name, definition) LOOP
         IF to_regclass(format('kepler.%I', view.name)) IS NULL THEN
-            EXECUTE format('CREATE VIEW kepler.%I AS %s', view.name, view.definition);
-            EXECUTE format('GRANT SELECT ON kepler.%I TO pg_monitor', view.name);
+            EXECUTE format('CREATE VIEW kepler.%I %s AS %s', view.name, options ->> view.name, view.definition);
+            IF view.name LIKE 'stat\_%' THEN EXECUTE format('GRANT SELECT ON kepler.%I TO pg_monitor', view.name); END IF;
         END IF;
     END LOOP;
 END
 $function$;
-REVOKE EXECUTE ON FUNCTION kepler_internal.complete_node(jsonb,text) FROM PUBLIC;
-COMMENT ON FUNCTION kepler_internal.complete_node(jsonb,text) IS 'Internal: gives a node of a cluster the views that it lacks';
+REVOKE EXECUTE ON FUNCTION kepler_internal.complete_node(jsonb,jsonb,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.complete_node(jsonb,jsonb,text) IS 'Internal: gives a node of a cluster the views that it lacks';
 CREATE FUNCTION kepler_internal.complete_nodes()
  RETURNS void
  LANGUAGE plpgsql
@@ -1963,10 +1965,13 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     key text;
-    definitions jsonb := (
-        SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)) FROM pg_class AS c
-        WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v' AND c.relname LIKE 'stat_%');
+    definitions jsonb;
+    options jsonb;
 BEGIN
+    SELECT jsonb_object_agg(c.relname, pg_get_viewdef(c.oid)),
+        jsonb_object_agg(c.relname, coalesce('WITH (' || array_to_string(c.reloptions, ', ') || ')', ''))
+    INTO definitions, options
+    FROM pg_class AS c WHERE c.relnamespace = 'kepler'::regnamespace AND c.relkind = 'v';
     FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
         -- The library must be there before the statement that is sent.
         EXECUTE format('SELECT kepler.cuid() FROM (SELECT count(*) FROM kepler.parts AS p WHERE p.workspace_id = %L) AS n OFFSET 0', key);
@@ -1974,7 +1979,7 @@ BEGIN
     -- What asks the parts here reads, on nodes, what it read before.
     definitions := definitions || kepler_internal.former_views();
     FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
-        PERFORM kepler_internal.complete_node(definitions, key);
+        PERFORM kepler_internal.complete_node(definitions, options, key);
     END LOOP;
 END
 $function$;
@@ -4346,6 +4351,20 @@ VALUES
     ('kepler.tracked_tables', 'what is tracked is decided in each database; track is called anew'),
     ('kepler.workspace_members', 'roles of this server; grant_access gives rights in the other one')
 $function$;
+CREATE FUNCTION kepler_internal.levels_here(OUT role text, OUT level text, OUT workspace text)
+ RETURNS SETOF record
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT l.* FROM (
+        SELECT a.role_name::text, a.level::text, NULL::text FROM kepler.access_levels AS a
+        UNION ALL SELECT m.role_name::text, m.level::text, m.workspace_id FROM kepler.workspace_members AS m) AS l (role, level, workspace)
+    WHERE l.role IN (SELECT r.rolname FROM pg_roles AS r)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.levels_here() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.levels_here() IS 'Internal: the levels of access that roles of this node have';
 CREATE FUNCTION kepler_internal.lies_now(relation regclass)
  RETURNS text
  LANGUAGE plpgsql
@@ -6154,11 +6173,12 @@ CREATE FUNCTION kepler_internal.run_in_part(part_of text, command text)
 AS $function$
 DECLARE
     answer text;
+    propagates constant text := current_setting('citus.enable_ddl_propagation');
 BEGIN
     -- What is done here is this node's alone.
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     EXECUTE command INTO answer;
-    PERFORM set_config('citus.enable_ddl_propagation', 'on', true);
+    PERFORM set_config('citus.enable_ddl_propagation', propagates, true);
     RETURN answer;
 END
 $function$;
@@ -6214,6 +6234,48 @@ CREATE FUNCTION kepler_internal.server_warning(version integer)
 AS 'MODULE_PATHNAME', 'server_warning_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.server_warning(integer) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.server_warning(integer) IS 'Internal: what is wrong with a version of Postgres, a server_version_num';
+CREATE FUNCTION kepler_internal.set_levels(levels jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    one record;
+BEGIN
+    -- A node that is being set up has been told (make_node), and gets the shared tables when that commits.
+    IF to_regclass('kepler.workspaces') IS NULL THEN RETURN; END IF;
+    PERFORM kepler_internal.require_cluster_owner();
+    -- Those in all workspaces first: a role that loses them loses all.
+    FOR one IN
+        SELECT h.role, h.workspace FROM kepler_internal.levels_here() AS h
+        WHERE NOT EXISTS (
+            SELECT FROM jsonb_to_recordset(levels) AS l (role text, workspace text)
+            WHERE l.role = h.role AND l.workspace IS NOT DISTINCT FROM h.workspace)
+        ORDER BY h.workspace NULLS FIRST
+    LOOP
+        PERFORM kepler.revoke_access(quote_ident(one.role)::regrole, one.workspace);
+    END LOOP;
+    FOR one IN
+        SELECT l.* FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text)
+        EXCEPT SELECT h.role, h.level, h.workspace FROM kepler_internal.levels_here() AS h
+    LOOP
+        PERFORM kepler.grant_access(quote_ident(one.role)::regrole, one.level, one.workspace);
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.set_levels(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.set_levels(jsonb) IS 'Internal: has roles of this node have these levels and no others';
+CREATE FUNCTION kepler_internal.set_levels_of_nodes()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT kepler_internal.run_on_other_nodes(format('SELECT kepler_internal.set_levels(%L)',
+        (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)))
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.set_levels_of_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.set_levels_of_nodes() IS 'Internal: has roles have on all nodes the levels that they have here';
 CREATE FUNCTION kepler_internal.set_up_new_nodes()
  RETURNS void
  LANGUAGE plpgsql
@@ -6230,11 +6292,7 @@ BEGIN
          JOIN pg_catalog.pg_dist_node AS n USING (nodename, nodeport) WHERE r.success AND r.result = ''t'' ORDER BY n.nodeid'
     LOOP
         FOREACH command IN ARRAY ARRAY[
-            format('SELECT kepler_internal.make_node(%L)', (
-                SELECT coalesce(jsonb_agg(g), '[]') FROM (
-                    SELECT a.role_name AS role, a.level, NULL AS workspace FROM kepler.access_levels AS a
-                    UNION ALL SELECT m.role_name, m.level, m.workspace_id FROM kepler.workspace_members AS m) AS g
-                WHERE g.role IN (SELECT r.rolname FROM pg_roles AS r))),
+            format('SELECT kepler_internal.make_node(%L)', (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)),
             format('SELECT kepler_internal.prepare_node(%L)', (SELECT array_agg(t.relation::text)
                 FROM kepler_internal.cluster_tables() AS t WHERE t.lies IN ('by workspace', 'everywhere'))),
             'SELECT kepler_internal.set_up_node()']

@@ -126,6 +126,8 @@ AS $$
 DECLARE
     one record;
 BEGIN
+    -- A node that is being set up has been told (make_node), and gets the shared tables when that commits.
+    IF to_regclass('kepler.workspaces') IS NULL THEN RETURN; END IF;
     PERFORM kepler_internal.require_cluster_owner();
     -- Those in all workspaces first: a role that loses them loses all.
     FOR one IN

@@ -6,6 +6,8 @@
 //!
 //! - `ship`: a call for a workspace goes as a whole to the node of its part, in one statement (`carry`); `calls` says which do.
 //! - `part`: while a statement on a shard runs, the session works in the shard's part. So do the triggers of shards.
+//! - `copy`: so does COPY.
+//! - `alone`: a call that is all of its transaction, which its node commits by itself.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
@@ -18,6 +20,7 @@
 mod alone;
 mod calls;
 pub(crate) mod carry;
+mod copy;
 pub(crate) mod moved;
 pub(crate) mod names;
 pub(crate) mod nodes;
@@ -44,7 +47,7 @@ pub(crate) fn register() {
     let is_loaded = names_citus(&libraries);
     let _ = LOADED.set(is_loaded);
     if is_loaded {
-        part::register();
+        copy::register();
     }
 }
 

@@ -18,24 +18,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 
 unsafe extern "C-unwind" {
     fn get_namespace_oid(name: *const c_char, missing_ok: bool) -> pg_sys::Oid;
     fn get_rel_namespace(relation: pg_sys::Oid) -> pg_sys::Oid;
     fn get_rel_name(relation: pg_sys::Oid) -> *mut c_char;
     fn GetCurrentTransactionNestLevel() -> c_int;
-    fn get_relname_relid(name: *const c_char, schema: pg_sys::Oid) -> pg_sys::Oid;
-    fn standard_ProcessUtility(
-        statement: *mut pg_sys::PlannedStmt,
-        text: *const c_char,
-        is_read_only: bool,
-        context: pg_sys::ProcessUtilityContext::Type,
-        parameters: pg_sys::ParamListInfo,
-        environment: *mut pg_sys::QueryEnvironment,
-        to: *mut pg_sys::DestReceiver,
-        completion: *mut pg_sys::QueryCompletion,
-    );
 }
 
 /// Those that the session has worked in, by their numbers less one.
@@ -103,7 +91,7 @@ pub(in crate::pg) unsafe fn begin(query: *mut pg_sys::QueryDesc) {
 
 /// # Safety
 /// Called where no value with a destructor is on the way of an error.
-unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
+pub(super) unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
     if part != 0 {
         rewrite::part_begins(part);
         CURRENT.set(part);
@@ -112,66 +100,6 @@ unsafe fn go_to(part: u32, begun_by: *mut pg_sys::QueryDesc) -> bool {
         DEPTH.set(depth());
     }
     part != 0
-}
-
-static BEFORE_UTILITY: OnceLock<pg_sys::ProcessUtility_hook_type> = OnceLock::new();
-
-/// COPY fires the triggers of a shard without the executor. Once, when the library is loaded, where Citus is.
-pub(super) fn register() {
-    // SAFETY: Postgres loads a library in one thread, and reads the hook in the same.
-    unsafe {
-        if BEFORE_UTILITY.set(pg_sys::ProcessUtility_hook).is_ok() {
-            pg_sys::ProcessUtility_hook = Some(utility);
-        }
-    }
-}
-
-#[allow(clippy::too_many_arguments)]
-unsafe extern "C-unwind" fn utility(
-    statement: *mut pg_sys::PlannedStmt,
-    text: *const c_char,
-    is_read_only: bool,
-    context: pg_sys::ProcessUtilityContext::Type,
-    parameters: pg_sys::ParamListInfo,
-    environment: *mut pg_sys::QueryEnvironment,
-    to: *mut pg_sys::DestReceiver,
-    completion: *mut pg_sys::QueryCompletion,
-) {
-    // SAFETY: Postgres calls the hook with a statement that it wants run; what was there before runs it. A pointer to it
-    // tells this statement from others, and is not read.
-    unsafe {
-        let begun =
-            CURRENT.get() == 0 && go_to(part_of_copy((*statement).utilityStmt), statement.cast());
-        let next = BEFORE_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
-        next(statement, text, is_read_only, context, parameters, environment, to, completion);
-        if begun {
-            leave();
-        }
-    }
-}
-
-/// The part of the shard that a COPY writes to; 0 of any other statement.
-///
-/// # Safety
-/// A statement.
-unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
-    // SAFETY: a node's tag says what it is; names are C strings or null.
-    unsafe {
-        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_CopyStmt {
-            return 0;
-        }
-        let copy = node.cast::<pg_sys::CopyStmt>();
-        let table = (*copy).relation;
-        if !(*copy).is_from || table.is_null() || (*table).schemaname.is_null() {
-            return 0;
-        }
-        let schema = get_namespace_oid((*table).schemaname, true);
-        if schema == pg_sys::InvalidOid {
-            return 0;
-        }
-        let shard = get_relname_relid((*table).relname, schema);
-        if shard != pg_sys::InvalidOid && looks_like_shard(shard) { learn(shard) } else { 0 }
-    }
 }
 
 /// The part that the session works in, and its place among all.
@@ -201,7 +129,7 @@ pub(in crate::pg) fn end(query: *mut pg_sys::QueryDesc) {
 }
 
 /// Outside of parts a session that Citus opened runs nothing of Kepler's. That of a client does.
-fn leave() {
+pub(super) fn leave() {
     if CURRENT.replace(0) != 0 && !is_of_citus() {
         rewrite::part_begins(0);
     }
@@ -297,7 +225,7 @@ pub(in crate::pg) unsafe fn is_in_own_schema(relation: pg_sys::Oid) -> bool {
 
 /// The number of the part of a shard; 0 of what is none.
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
+pub(super) unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
     watch();
     // It lies on every node, and says nothing of a part.
     if everywhere(|shards| shards.by_shard.contains_key(&relation)) {
