@@ -250,6 +250,8 @@ BEGIN
     FOR key IN SELECT DISTINCT t.relation FROM jsonb_to_recordset(triggers) AS t (relation text) LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER USER', key.relation);
     END LOOP;
+    -- In a database that was restored from a dump of a cluster they are tables of this server.
+    IF NOT kepler_internal.is_distributed() THEN DROP TABLE IF EXISTS kepler.parts, kepler.two_phase; END IF;
     IF to_regclass('kepler.parts') IS NULL THEN
         CREATE TABLE kepler.parts (workspace_id text PRIMARY KEY);
         COMMENT ON TABLE kepler.parts IS 'Has no rows: a call goes to the node where the rows of its workspace would lie';
