@@ -20,7 +20,6 @@
 mod alone;
 mod calls;
 pub(crate) mod carry;
-mod copy;
 pub(crate) mod moved;
 pub(crate) mod names;
 pub(crate) mod nodes;
@@ -29,6 +28,7 @@ pub(crate) mod places;
 pub(super) mod rewrite;
 pub(crate) mod ship;
 pub(crate) mod tell;
+mod utility;
 
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -47,7 +47,7 @@ pub(crate) fn register() {
     let is_loaded = names_citus(&libraries);
     let _ = LOADED.set(is_loaded);
     if is_loaded {
-        copy::register();
+        utility::register();
     }
 }
 
