@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 112] = [
+pub(crate) const SENT: [&str; 113] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
@@ -64,6 +64,7 @@ pub(crate) const SENT: [&str; 112] = [
     "is_connected",
     "list_memories",
     "list_namespaces",
+    "lock_memories",
     "look_at_retention_of_part",
     "maintain_step_of_part",
     "maintenance_due_of_part",
