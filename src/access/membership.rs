@@ -5,6 +5,7 @@
 //! inherited as privileges are. It is read past SQL (`pg::direct`): whoever asks needs no right, and runs no code.
 
 use super::level::{Level, Levels};
+use crate::pg::cluster::part;
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, MadeOf};
 use crate::pg::{role, standpoint, undone};
@@ -15,7 +16,7 @@ use std::ffi::CStr;
 use std::rc::Rc;
 
 /// A session remembers so many roles.
-const MAX_KNOWN: usize = 256;
+const MAX_KNOWN: usize = 1_024;
 
 /// Where a role may work.
 #[derive(Debug)]
@@ -72,20 +73,23 @@ struct Known {
 }
 
 thread_local! {
-    static KNOWN: RefCell<HashMap<pg_sys::Oid, Known>> = RefCell::default();
+    /// By role, and by the part of a cluster that the session works in.
+    static KNOWN: RefCell<HashMap<(pg_sys::Oid, u32), Known>> = RefCell::default();
 }
 
 /// Where a role might work when it was last asked. Looks nothing up.
 pub(super) fn known(user: pg_sys::Oid) -> Option<Rc<Standing>> {
-    KNOWN.with_borrow(|known| known.get(&user).map(|found| Rc::clone(&found.standing)))
+    let key = (user, part::current());
+    KNOWN.with_borrow(|known| known.get(&key).map(|found| Rc::clone(&found.standing)))
 }
 
 /// Where a role may work. No more than a few comparisons where nothing has changed.
 pub(crate) fn standing(user: pg_sys::Oid) -> Rc<Standing> {
     // Before the look-up takes its snapshot: what is committed after it is heard of after it.
     let (at, roles) = (relation::generation(), role::generation());
+    let key = (user, part::current());
     let known = KNOWN.with_borrow(|known| {
-        let found = known.get(&user)?;
+        let found = known.get(&key)?;
         let holds = found.roles == roles
             && undone::holds(found.moment)
             && found.made_of.as_ref().map_or(found.at == at, MadeOf::was_current);
@@ -110,7 +114,7 @@ pub(crate) fn standing(user: pg_sys::Oid) -> Rc<Standing> {
             known.clear();
         }
         let standing = Rc::clone(&standing);
-        known.insert(user, Known { made_of, at, roles, moment, standing });
+        known.insert(key, Known { made_of, at, roles, moment, standing });
     });
     standing
 }

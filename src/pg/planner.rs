@@ -177,12 +177,13 @@ unsafe extern "C-unwind" fn plan(
     // settings' names and values are C strings.
     unsafe {
         let next = BEFORE.get().copied().flatten().unwrap_or(standard_planner);
-        ship::divert(query);
+        let is_of_calls = ship::divert(query);
         let has_mark = rewrite::place(query);
         // Taken by the first: what the planner runs to find constants is planned as ever.
         let estimated_by = ESTIMATED_BY.replace(std::ptr::null_mut());
         let parameters = if parameters.is_null() { estimated_by } else { parameters };
-        let parameters = if ship::is_carried(query) { std::ptr::null_mut() } else { parameters };
+        let needs_no_values = is_of_calls || ship::is_carried(query);
+        let parameters = if needs_no_values { std::ptr::null_mut() } else { parameters };
         let own = OWN.replace(std::ptr::null());
         let is_own =
             !own.is_null() && !text.is_null() && CStr::from_ptr(own) == CStr::from_ptr(text);

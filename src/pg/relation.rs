@@ -139,17 +139,19 @@ pub(crate) fn blocks(relation: pg_sys::Oid) -> i32 {
     }
 }
 
+/// Numbers of generations end with the part of a cluster that the session works in. There are fewer parts.
+const PARTS: u64 = 1 << 20;
+
 /// Tables are told apart by the rest of their oids: where two share a place, a change of one counts for both.
 const PLACES: usize = 1_024;
 
 thread_local! {
     static GENERATION: Cell<u64> = const { Cell::new(0) };
-    /// The generation that a change of each table began, and of all of them at once.
+    /// The number of the generation that a change of each table began, and of all of them at once.
     static CHANGED: [Cell<u64>; PLACES] = const { [const { Cell::new(0) }; PLACES] };
     static ALL_CHANGED: Cell<u64> = const { Cell::new(0) };
-    /// The part of a cluster that the session was last seen in, and the generation that it began.
+    /// The part of a cluster that the session was last seen in.
     static PART: Cell<u32> = const { Cell::new(0) };
-    static PART_CHANGED: Cell<u64> = const { Cell::new(0) };
     /// The table that others were last told of, and in which part of a transaction.
     static TOLD: Cell<Option<(pg_sys::TransactionId, pg_sys::SubTransactionId, pg_sys::Oid)>> =
         const { Cell::new(None) };
@@ -165,10 +167,11 @@ fn place(relation: pg_sys::Oid) -> usize {
 unsafe extern "C-unwind" fn forget(_argument: pg_sys::Datum, relation: pg_sys::Oid) {
     let next = GENERATION.get() + 1;
     GENERATION.set(next);
+    let number = next * PARTS;
     if relation == pg_sys::InvalidOid {
-        ALL_CHANGED.set(next);
+        ALL_CHANGED.set(number);
     } else {
-        CHANGED.with(|changed| changed[place(relation)].set(next));
+        CHANGED.with(|changed| changed[place(relation)].set(number));
     }
 }
 
@@ -217,7 +220,7 @@ pub(crate) fn tells_sessions(relation: pg_sys::Oid) -> bool {
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn forget_schemas(_argument: pg_sys::Datum, _cache: i32, _hash: u32) {
     GENERATION.set(GENERATION.get() + 1);
-    ALL_CHANGED.set(GENERATION.get());
+    ALL_CHANGED.set(GENERATION.get() * PARTS);
 }
 
 /// Or a type another name or schema.
@@ -260,15 +263,15 @@ impl MadeOf {
             CHANGED.with(|changed| changed[place(*relation)].get()) > self.at
         };
         ALL_CHANGED.get() <= self.at
-            && (self.is_anywhere || PART_CHANGED.get() <= self.at)
+            && (self.is_anywhere || part_of(self.at) == u64::from(PART.get()))
             && !self.relations.iter().any(changed)
     }
 }
 
 /// What a session has made of the catalog, by a key; so many at most.
-pub(crate) struct UntilChanged<K, V>(RefCell<HashMap<K, (u64, V)>>);
+pub(crate) struct UntilChanged<K, V>(RefCell<HashMap<(u64, K), (u64, V)>>);
 
-const MAX_KNOWN: usize = 256;
+const MAX_KNOWN: usize = 1_024;
 
 impl<K, V> Default for UntilChanged<K, V> {
     fn default() -> Self {
@@ -284,12 +287,14 @@ impl<K: Eq + Hash, V: Clone> UntilChanged<K, V> {
             return look_up(&key);
         }
         let generation = generation();
+        // Each part of a cluster has its own.
+        let key = (part_of(generation), key);
         if let Some((at, value)) = self.0.borrow().get(&key)
             && *at == generation
         {
             return Ok(value.clone());
         }
-        let value = look_up(&key)?;
+        let value = look_up(&key.1)?;
         let mut known = self.0.borrow_mut();
         if known.len() >= MAX_KNOWN {
             known.clear();
@@ -317,17 +322,14 @@ pub(crate) fn generation() -> u64 {
     // A transaction hears of what others have done when it takes a lock. One that has not taken any yet asks here.
     // SAFETY: what Postgres does at each lock.
     unsafe { pg_sys::AcceptInvalidationMessages() };
-    notice_part();
-    GENERATION.get()
+    PART.set(part::current());
+    last_generation()
 }
 
-/// What was made of the tables of one part of a cluster does not hold in another one.
-fn notice_part() {
-    let part = part::current();
-    if PART.replace(part) != part {
-        GENERATION.set(GENERATION.get() + 1);
-        PART_CHANGED.set(GENERATION.get());
-    }
+/// The part that the session worked in at a generation: what was made of its tables does not hold in another one, and holds
+/// again where the session comes back.
+pub(super) fn part_of(generation: u64) -> u64 {
+    generation % PARTS
 }
 
 /// The same where no Rust frame with a destructor is on the way of an error; none where the session has never asked before.
@@ -340,11 +342,11 @@ pub(super) fn generation_unguarded() -> Option<u64> {
     }
     // SAFETY: as above.
     unsafe { AcceptInvalidationMessages() };
-    notice_part();
-    Some(GENERATION.get())
+    PART.set(part::current());
+    Some(last_generation())
 }
 
 /// What the [`generation`] was when the session last asked.
 pub(crate) fn last_generation() -> u64 {
-    GENERATION.get()
+    GENERATION.get() * PARTS + u64::from(PART.get())
 }

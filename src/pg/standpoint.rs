@@ -7,8 +7,8 @@ use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 
 /// So many are told apart: a call that acts as the owner for a while comes back to the one before, and so does a session to a
-/// workspace that it has worked in.
-pub(crate) const PLACES: usize = 4;
+/// workspace, or a part of a cluster, that it has worked in.
+pub(crate) const PLACES: usize = 8;
 
 struct Standpoint {
     number: u64,
@@ -56,8 +56,12 @@ fn numbered(tables: u64) -> u64 {
     let row_security = unsafe { pg_sys::row_security };
     KNOWN.with_borrow_mut(|known| {
         look_at_chosen(|setting| {
-            let is_of_now =
-                |at: &Standpoint| at.user == user && at.current == current && at.setting == setting;
+            let is_of_now = |at: &Standpoint| {
+                at.user == user
+                    && at.current == current
+                    && at.setting == setting
+                    && relation::part_of(at.tables) == relation::part_of(tables)
+            };
             let place = known.iter().position(is_of_now);
             if let Some(at) = place.and_then(|place| known.get_mut(place))
                 && at.tables == tables

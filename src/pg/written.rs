@@ -42,10 +42,10 @@ struct Known<V> {
     seen: Cell<Option<(u64, Seen)>>,
 }
 
-/// What was read, by a key.
+/// What was read, by the part of a cluster that it was read in, and a key.
 pub(crate) struct UntilWritten<K, V> {
     tables: &'static [&'static CStr],
-    known: RefCell<HashMap<K, Known<V>>>,
+    known: RefCell<HashMap<(u64, K), Known<V>>>,
 }
 
 impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
@@ -69,6 +69,7 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
         }
         // Before the look-up takes its snapshot: what is committed after it is heard of after it.
         let (standpoint, at) = (standpoint::number(), relation::last_generation());
+        let key = (relation::part_of(at), key);
         {
             let known = self.known.borrow();
             if let Some(found) = known.get(&key)
@@ -86,7 +87,7 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
             }
         }
         let moment = undone::moment();
-        let found = look_up(&key)?;
+        let found = look_up(&key.1)?;
         let Some(value) = &found else { return Ok(None) };
         let tables: Vec<_> =
             self.tables.iter().filter_map(|table| relation::named(c"kepler", table)).collect();
@@ -104,8 +105,8 @@ impl<K: Eq + Hash, V: Clone> UntilWritten<K, V> {
         Ok(found)
     }
 
-    pub(crate) fn forget(&self, key: &K) {
-        self.known.borrow_mut().remove(key);
+    pub(crate) fn forget(&self, key: K) {
+        self.known.borrow_mut().remove(&(relation::part_of(relation::generation()), key));
     }
 }
 

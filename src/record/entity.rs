@@ -170,7 +170,7 @@ pub(super) fn find_or_make_shared(
 
 /// Has the session look the entity up again.
 pub(crate) fn forget(request: &Request) {
-    KNOWN.with(|known| known.forget(&names(request)));
+    KNOWN.with(|known| known.forget(names(request)));
 }
 
 fn names(request: &Request) -> Key {

@@ -49,6 +49,7 @@ call="SELECT kepler.remember('a', user_id => 'u', workspace_id => 'acme')"
 insert="INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('acme', 'c', 'u')"
 refused 'a call' "$call"
 refused 'rows of a call' "SELECT * FROM kepler.remember('a', user_id => 'u', workspace_id => 'acme')"
+refused 'a count of the rows of a call' "SELECT outcome, count(*) FROM kepler.remember('a', user_id => 'u', workspace_id => 'acme') WHERE outcome <> 'x' GROUP BY 1 ORDER BY 1"
 refused 'a call in a block' BEGIN "$call" COMMIT
 refused 'a call after a savepoint' BEGIN 'SAVEPOINT a' "$call" 'ROLLBACK TO a' "$call" 'RELEASE a' COMMIT
 refused 'a call and a table' BEGIN "INSERT INTO public.done VALUES ('a')" "$call" COMMIT
@@ -69,6 +70,9 @@ role='SET ROLE kepler_commits_writer'
 refused 'a call of a role' "$role" "SELECT kepler.use_workspace('acme', false)" "SELECT kepler.remember('a', user_id => 'u')"
 refused 'direct SQL of a role' "$role" "SELECT kepler.use_workspace('acme', false)" "$insert"
 refused 'reading, then writing' "$role" BEGIN "SELECT kepler.use_workspace('acme')" 'SELECT count(*) FROM kepler.users' "$insert" COMMIT
+# What fails behind a call undoes it. (The trigger of the workers would refuse it only later.)
+if said=$(run_psql -o /dev/null -c "SELECT 1 / (length(outcome) - length(outcome)) FROM kepler.remember('a', user_id => 'u', workspace_id => 'acme')" 2>&1); then die 'a division by zero'; fi
+[[ $said == *'division by zero'* ]] || die "a division by zero: $said"
 for node in "${CITUS_NODES[@]}"; do
   [[ $(on_node "$node" -d $database -c 'SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()') -eq 0 ]] || die "$node has prepared transactions left"
 done

@@ -29,11 +29,12 @@ unsafe extern "C-unwind" {
     ) -> bool;
 }
 
-/// Puts `ship` in the place of calls for a workspace. A query that names distributed tables goes to their nodes by itself.
+/// Puts `ship` in the place of calls for a workspace. A query that names distributed tables goes to their nodes by itself. Gives
+/// whether the query is of calls alone, so that no choice depends on its values, of which a plan would have copies.
 ///
 /// # Safety
 /// A query that the planner was given.
-pub(in crate::pg) unsafe fn divert(query: *mut pg_sys::Query) {
+pub(in crate::pg) unsafe fn divert(query: *mut pg_sys::Query) -> bool {
     // SAFETY: the walkers read the nodes that Postgres hands them.
     unsafe {
         if !is_loaded()
@@ -43,9 +44,16 @@ pub(in crate::pg) unsafe fn divert(query: *mut pg_sys::Query) {
             || finds_distributed(query.cast(), ptr::null_mut())
             || !is_distributed()
         {
-            return;
+            return false;
         }
         replace(query.cast(), ptr::null_mut());
+        let entries = (*query).rtable;
+        !(*query).hasSubLinks
+            && (*query).cteList.is_null()
+            && (0..pg_sys::list_length(entries)).all(|at| {
+                let kind = (*pg_sys::list_nth(entries, at).cast::<pg_sys::RangeTblEntry>()).rtekind;
+                kind == pg_sys::RTEKind::RTE_FUNCTION || kind == pg_sys::RTEKind::RTE_RESULT
+            })
     }
 }
 
