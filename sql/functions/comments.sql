@@ -1172,6 +1172,13 @@ COMMENT ON FUNCTION kepler_internal.verify_history_chain(text, text) IS 'Interna
 COMMENT ON FUNCTION kepler_internal.redacted_positions(bigint) IS 'Internal: a hash of the numbers of the rows that a redaction emptied';
 COMMENT ON FUNCTION kepler_internal.redact_changes(text, text, text[], text, text, integer, integer) IS 'Internal: takes values and keys out of rows of the history, and leaves their hashes';
 COMMENT ON FUNCTION kepler_internal.redact_history(text, text, text, text[], text, integer) IS 'Internal: the same as the owner of the history: of rows of a table, of an actor, or all of a workspace; gives how many rows it were, max_rows at most';
+COMMENT ON FUNCTION kepler_internal.require_active_nodes() IS 'Internal: fails while a node of a cluster is not active';
+COMMENT ON FUNCTION kepler_internal.history_elsewhere(regclass, text, timestamptz, bigint, text) IS 'Internal: what nodes of a cluster have of the history of a row, but for the one where the row lies';
+COMMENT ON FUNCTION kepler_internal.history_of_part(regclass, text, timestamptz, bigint, text, text) IS 'Internal: what a node of a cluster has of the history of a row';
+COMMENT ON FUNCTION kepler_internal.row_history_with(regclass, text, integer, text[], integer[], text) IS 'Internal: row_history on the node of a row, with what other nodes have told';
+COMMENT ON FUNCTION kepler_internal.row_as_of_with(regclass, text, timestamptz, text[], integer[], text) IS 'Internal: row_as_of on the node of a row, with what other nodes have told';
+COMMENT ON FUNCTION kepler_internal.seal_history_of_nodes(text) IS 'Internal: seals what other nodes of a cluster keep, and gives the anchor of all';
+COMMENT ON FUNCTION kepler_internal.verify_history_of_nodes(text, text) IS 'Internal: compares what each node of a cluster keeps with its seals';
 COMMENT ON FUNCTION kepler_internal.row_image(record) IS 'Internal: a row of a table as the history keeps it';
 COMMENT ON FUNCTION kepler_internal.read_sql(text, text, text[], text[]) IS 'Internal: what an expression in a document becomes, for tests';
 
@@ -1360,6 +1367,7 @@ COMMENT ON FUNCTION kepler_internal.set_levels_of_nodes() IS 'Internal: has role
 COMMENT ON FUNCTION kepler_internal.make_node(jsonb) IS 'Internal: gives a worker that joins a cluster tables of its own, and roles their levels there';
 COMMENT ON FUNCTION kepler_internal.other_nodes() IS 'Internal: the workers of a cluster, each with the key of a part that lies there';
 COMMENT ON FUNCTION kepler_internal.run_in_part(text, text) IS 'Internal: runs a command on the node of a part, in this transaction';
+COMMENT ON FUNCTION kepler_internal.run_on_idle_node(text, integer, text) IS 'Internal: runs a command on a node of a cluster that has no parts';
 COMMENT ON FUNCTION kepler_internal.run_on_node(text, integer, text, text) IS 'Internal: runs a command on another node of a cluster';
 COMMENT ON FUNCTION kepler_internal.run_on_other_nodes(text) IS 'Internal: runs a command on all other nodes of a cluster';
 COMMENT ON FUNCTION kepler_internal.set_up_new_nodes() IS 'Internal: sets up workers that joined a cluster after the tables were distributed';
@@ -1379,6 +1387,7 @@ COMMENT ON PROCEDURE kepler_internal.tell_workspace(text) IS 'Internal: tells ot
 COMMENT ON PROCEDURE kepler_internal.tell_settings(text[], text[]) IS 'Internal: tells other nodes of a cluster what somebody has set, for this transaction';
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';
+COMMENT ON FUNCTION kepler_internal.look_into_node(text) IS 'Internal: begins to look into what a node of a cluster without parts has for itself of a workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.relation_here(regclass) IS 'Internal: what has the rows of a table here: in a part of a cluster its shard';
 COMMENT ON FUNCTION kepler_internal.each_node_has(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
 COMMENT ON FUNCTION kepler_internal.node_keys() IS 'Internal: an id for each node of a cluster that has parts, as a workspace there may have';

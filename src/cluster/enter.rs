@@ -121,6 +121,27 @@ fn look_into_part(
     Ok(workspace_id)
 }
 
+/// Internal: has the session look into what a node without parts has for itself, for the rest of the transaction, as
+/// `look_into_part` does: in the workspace that is named, if its role may. Gives the workspace.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn look_into_node(workspace_id: String) -> Result<String, ErrorReport> {
+    if part::current() == 0 && part::is_of_citus() {
+        let standing = membership::standing(role::outer());
+        require_member(&standing, &workspace_id).map_err(Error::from)?;
+        set_workspace(&workspace_id);
+        part::enter();
+    }
+    Ok(workspace_id)
+}
+
+/// Fails where a workspace has come to a node that was asked as one where it is not.
+pub(crate) fn require_other_node(asked: &[i32], workspace_id: &str) -> Result<(), Error> {
+    if moved::is_among(asked) {
+        return Err(Moved(workspace_id.to_owned()).into());
+    }
+    Ok(())
+}
+
 /// Internal: fails unless the caller has the rights of the owner of Kepler's tables.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 fn require_cluster_owner() -> Result<(), ErrorReport> {

@@ -1,4 +1,4 @@
-//! COPY into a shard works in its part: it fires the triggers of the shard without the executor.
+//! COPY into a shard works in its part, and so does TRUNCATE: they fire the triggers of the shard without the executor.
 
 // As in `planner`: errors pass through as Postgres raised them, so no value with a destructor is on their way.
 
@@ -49,7 +49,7 @@ unsafe extern "C-unwind" fn utility(
     // tells this statement from others, and is not read.
     unsafe {
         let begun = part::current() == 0
-            && part::go_to(part_of_copy((*statement).utilityStmt), statement.cast());
+            && part::go_to(part_of((*statement).utilityStmt), statement.cast());
         let next = BEFORE_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
         next(statement, text, is_read_only, context, parameters, environment, to, completion);
         if begun {
@@ -58,19 +58,25 @@ unsafe extern "C-unwind" fn utility(
     }
 }
 
-/// The part of the shard that a COPY writes to; 0 of any other statement.
+/// The part of the shard that a COPY writes to, or a TRUNCATE empties; 0 of any other statement.
 ///
 /// # Safety
 /// A statement.
-unsafe fn part_of_copy(node: *mut pg_sys::Node) -> u32 {
+unsafe fn part_of(node: *mut pg_sys::Node) -> u32 {
     // SAFETY: a node's tag says what it is; names are C strings or null.
     unsafe {
-        if node.is_null() || (*node).type_ != pg_sys::NodeTag::T_CopyStmt {
-            return 0;
-        }
-        let copy = node.cast::<pg_sys::CopyStmt>();
-        let table = (*copy).relation;
-        if !(*copy).is_from || table.is_null() || (*table).schemaname.is_null() {
+        let table = match node.as_ref().map(|node| node.type_) {
+            Some(pg_sys::NodeTag::T_CopyStmt) => {
+                let copy = node.cast::<pg_sys::CopyStmt>();
+                if (*copy).is_from { (*copy).relation } else { std::ptr::null_mut() }
+            }
+            Some(pg_sys::NodeTag::T_TruncateStmt) => {
+                let tables = (*node.cast::<pg_sys::TruncateStmt>()).relations;
+                pg_sys::list_nth(tables, 0).cast::<pg_sys::RangeVar>()
+            }
+            _ => std::ptr::null_mut(),
+        };
+        if table.is_null() || (*table).schemaname.is_null() {
             return 0;
         }
         let schema = get_namespace_oid((*table).schemaname, true);

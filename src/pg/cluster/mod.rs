@@ -6,7 +6,7 @@
 //!
 //! - `ship`: a call for a workspace goes as a whole to the node of its part, in one statement (`carry`); `calls` says which do.
 //! - `part`: while a statement on a shard runs, the session works in the shard's part. So do the triggers of shards.
-//! - `copy`: so does COPY.
+//! - `copy`: so do COPY and TRUNCATE.
 //! - `alone`: a call that is all of its transaction, which its node commits by itself.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.

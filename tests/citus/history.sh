@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Promise: the history of a row is whole where its part has moved, away and back again, in both modes: row_history and row_as_of give
+# what they give in a database on one server in which the same was done, to the owner and to roles of the workspace, and to nobody
+# else. A move by itself is no change. Nodes that keep no part any more are asked too, and a node that does not answer is an error.
+# Beside distributed tables a history is refused. Seals are of all nodes. After undistribute() nothing is told that is not known.
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../../tools/lib.sh"
+# shellcheck source=tools/citus.sh
+source "$ROOT/tools/citus.sh"
+
+alone=kepler_citus_history_alone
+database=kepler_citus_history
+start_cluster
+for name in $alone $database; do drop_cluster_database $name; done
+for role in reader other both none; do on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS kepler_history_$role"; done
+cluster_database $alone install
+for role in reader other both none; do on_node "$COORDINATOR" -d $alone -c "CREATE ROLE kepler_history_$role LOGIN"; done
+cluster_database $database install distribute
+ask() { on_node "$COORDINATOR" -d $database -v VERBOSITY=sqlstate "$@" 2>&1; }
+# both SQL…: is done in both, each text as a statement or a block of its own, and must say the same.
+both() {
+  local given=() one other
+  for one in "$@"; do given+=(-c "$one"); done
+  one=$(PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v VERBOSITY=sqlstate -d $alone "${given[@]}" 2>&1) || true
+  other=$(PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v VERBOSITY=sqlstate -d $database "${given[@]}" 2>&1) || true
+  [[ $one == "$other" ]] || die "$*
+  on one server: $one
+  on a cluster:  $other"
+  SAID=$one
+}
+says() { [[ $SAID == "$1" ]] || die "\"$SAID\" instead of \"$1\""; }
+# move [MODE]: the workspace's part to the other worker.
+move() {
+  ask -c 'CALL citus_cleanup_orphaned_resources()' >/dev/null
+  ask -o /dev/null -c "
+    SELECT citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, n.nodename, n.nodeport, shard_transfer_mode => '${1:-block_writes}')
+    FROM citus_shards AS s JOIN pg_dist_node AS n ON n.nodename <> s.nodename AND n.groupid > 0
+    WHERE s.shardid = get_shard_id_for_distribution_column('kepler.parts', 'w')"
+}
+moment() { both "INSERT INTO public.moments (name) VALUES ('$1')"; }
+# In both: the histories of rows, and what they were at all moments, to whoever asks.
+told="SELECT u.name, h.operation, h.actor, h.request_id, h.role_name, jsonb_pretty(public.plain(h.changes)), jsonb_pretty(public.plain(h.row_data))
+  FROM public.followed AS u, kepler.row_history(u.relation::regclass, u.id, 1000, 'w') AS h"
+were="SELECT m.name, u.name, public.then(u.relation::regclass, u.id, m.at) FROM public.moments AS m, public.followed AS u ORDER BY m.at, u.name"
+# same WHEN
+same() {
+  local to
+  both 'SET ROLE none' "$told"
+  [[ $(grep -c '|UPDATE|' <<<"$SAID") -ge ${2:-1} ]] || die "$1: of $(grep -c '|UPDATE|' <<<"$SAID") updates is told"
+  both 'SET ROLE none' "$were"
+  for to in reader both; do
+    both "SET ROLE kepler_history_$to" "SELECT kepler.use_workspace('w', false)" "$told" "$were"
+  done
+  both 'SET ROLE none' "SELECT u.name, h.operation, public.plain(h.changes) FROM public.followed AS u, kepler.row_history(u.relation::regclass, u.id, 2, 'w') AS h"
+  for to in other none; do
+    both "SET ROLE kepler_history_$to" "SELECT count(*) FROM kepler.row_history('kepler.users', 'ada', workspace_id => 'w')"
+    says 'ERROR:  42501'
+    both "SET ROLE kepler_history_$to" "SELECT kepler.row_as_of('kepler.users', 'ada', now(), 'w')"
+    says 'ERROR:  42501'
+  done
+}
+both "
+  CREATE TABLE public.moments (name text, at timestamptz DEFAULT clock_timestamp());
+  CREATE TABLE public.followed (relation text, id text, name text);
+  CREATE FUNCTION public.plain(given jsonb) RETURNS jsonb LANGUAGE sql AS \$\$
+    SELECT given - '{id,created_at,updated_at,last_seen_at,entity_id}'::text[] \$\$;
+  CREATE FUNCTION public.then(relation regclass, id text, at timestamptz) RETURNS text LANGUAGE plpgsql AS \$\$
+  BEGIN
+    RETURN public.plain(kepler.row_as_of(relation, id, at, 'w'));
+  EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE;
+  END \$\$;
+  GRANT SELECT ON public.moments, public.followed TO PUBLIC"
+both "SELECT kepler.create_workspace(w) FROM unnest('{w,x}'::text[]) AS w"
+both "SELECT kepler.grant_access('kepler_history_reader', 'reader', 'w'), kepler.grant_access('kepler_history_other', 'reader', 'x')" \
+  "SELECT kepler.grant_access('kepler_history_both', 'writer', w) FROM unnest('{w,x}'::text[]) AS w"
+moment untracked
+both "SELECT kepler.track(t::regclass, 'history') FROM unnest('{kepler.users,kepler.records}'::text[]) AS t"
+moment tracked
+both "INSERT INTO public.followed VALUES ('kepler.users', 'ada', 'ada'), ('kepler.users', 'eve', 'eve')"
+
+writes=0
+# write: some changes of all kinds, by the owner and by a role.
+write() {
+  writes=$((writes + 1))
+  both "BEGIN; SET LOCAL kepler.actor = 'actor $writes'; SET LOCAL kepler.request_id = 'r$writes';
+    INSERT INTO kepler.users (workspace_id, id, email) VALUES ('w', 'ada', 'ada@$writes') ON CONFLICT (workspace_id, id) DO UPDATE SET email = excluded.email;
+    COMMIT" \
+    "SELECT outcome FROM kepler.upsert_record('contact', 'one', '{\"n\": $writes}', workspace_id => 'w')"
+  moment "write $writes"
+  both 'SET ROLE kepler_history_both' "BEGIN; SELECT kepler.use_workspace('w'); SET LOCAL kepler.actor = 'role $writes';
+    UPDATE kepler.users SET name = 'name $writes' WHERE workspace_id = 'w' AND id = 'ada'; SAVEPOINT s;
+    UPDATE kepler.users SET name = 'undone' WHERE workspace_id = 'w' AND id = 'ada'; ROLLBACK TO s;
+    SELECT outcome FROM kepler.upsert_record('contact', 'two', '{\"by\": \"role\", \"n\": $writes}'); COMMIT"
+  moment "write $writes by a role"
+  if [[ $writes -eq 1 ]]; then
+    for name in $alone $database; do
+      "$PG_BIN/psql" -Xq -d $name -c "INSERT INTO public.followed SELECT 'kepler.records', r.id, 'one' FROM kepler.records AS r WHERE r.workspace_id = 'w' AND r.external_id = 'one'"
+    done
+  fi
+}
+write
+same 'before a move'
+for mode in block_writes force_logical; do
+  before=$(ask -c "SELECT count(*) FROM kepler.row_history('kepler.users', 'ada', 1000, 'w')")
+  move $mode
+  after=$(ask -c "SELECT count(*) FROM kepler.row_history('kepler.users', 'ada', 1000, 'w')")
+  [[ $before == "$after" ]] || die "a move ($mode) is told as $((after - before)) changes"
+  same "after a move ($mode)"
+  write
+  same "after a move and a write ($mode)"
+  both "INSERT INTO kepler.users (workspace_id, id, email) VALUES ('w', 'eve', 'eve@$mode') ON CONFLICT DO NOTHING"
+  moment "eve $mode"
+  move $mode
+  both "DELETE FROM kepler.users WHERE workspace_id = 'w' AND id = 'eve'"
+  moment "no eve $mode"
+  write
+  same "after a move back ($mode)"
+  both "INSERT INTO kepler.users (workspace_id, id, email) VALUES ('w', 'eve', 'again@$mode')"
+  moment "eve again $mode"
+  same "eve again ($mode)"
+done
