@@ -87,14 +87,20 @@ fn set_all<'s>(pairs: impl Iterator<Item = &'s [String]>) {
     }
 }
 
+/// Has the session work in a workspace, as `use_workspace` does.
+fn choose(workspace_id: &str) -> Result<(), Error> {
+    let standing = membership::standing(role::outer());
+    require_member(&standing, workspace_id)?;
+    if !matches!(*standing, Standing::Anywhere) {
+        in_transaction::note(workspace_id).map_err(|used| WorkspaceError::Used { used })?;
+    }
+    set_workspace(workspace_id);
+    Ok(())
+}
+
 fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
     require_part(&workspace_id)?;
-    let standing = membership::standing(role::outer());
-    require_member(&standing, &workspace_id)?;
-    if !matches!(*standing, Standing::Anywhere) {
-        in_transaction::note(&workspace_id).map_err(|used| WorkspaceError::Used { used })?;
-    }
-    set_workspace(&workspace_id);
+    choose(&workspace_id)?;
     part::enter();
     set_all(settings.chunks_exact(2));
     Ok(workspace_id)
@@ -121,16 +127,12 @@ fn look_into_part(
     Ok(workspace_id)
 }
 
-/// Internal: has the session look into what a node without parts has for itself, for the rest of the transaction, as
-/// `look_into_part` does: in the workspace that is named, if its role may. Gives the workspace.
+/// Internal: has the session look into what a node without parts has for itself, for the rest of the transaction: in the workspace that
+/// is named, if its role may. Gives the workspace.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 fn look_into_node(workspace_id: String) -> Result<String, ErrorReport> {
-    if part::current() == 0 && part::is_of_citus() {
-        let standing = membership::standing(role::outer());
-        require_member(&standing, &workspace_id).map_err(Error::from)?;
-        set_workspace(&workspace_id);
-        part::enter();
-    }
+    choose(&workspace_id)?;
+    part::enter();
     Ok(workspace_id)
 }
 

@@ -114,6 +114,8 @@ fn with_elsewhere<T>(
     max_rows: i64,
     run: impl FnOnce(&mut SpiClient<'_>, Told, &Text, &Text) -> T,
 ) -> Result<T, Error> {
+    // What keeps the caller from it is said here, before others are asked.
+    Spi::connect_mut(|client| Table::find(client, table, Some(workspace_id.to_owned())))?;
     let (id, workspace) = (Text::new(id), Text::new(workspace_id));
     // It stays where it is until all have answered.
     moved::hold_elsewhere(&workspace);
@@ -198,8 +200,15 @@ pub(super) fn document(
     workspace_id: Option<String>,
 ) -> Result<String, Error> {
     // Where no part lies, nobody may ever have written; and a node that is being set up has not all tables.
-    if part::current() == 0 && !has_any()? {
-        return Ok("{}".to_owned());
+    if part::current() == 0 {
+        if !has_any()? {
+            return Ok("{}".to_owned());
+        }
+        // Where Citus has made the tables of a node anew, and no part has come since.
+        let listed = relation::named_exactly(c"kepler", c"tracked_tables");
+        if listed.is_some_and(|t| part::lies(t) == Lies::Everywhere && part::here(t) == t) {
+            return Err(HistoryError::LacksShared.into());
+        }
     }
     let oid = table.ok_or(ArgumentError::Null("relation"))?;
     let table = Spi::connect_mut(|client| Table::find(client, oid, workspace_id))?;

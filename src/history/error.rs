@@ -27,6 +27,10 @@ pub(super) enum HistoryError {
     Unknown { why: &'static str },
     #[error("the history of {0} cannot be read beside distributed tables")]
     Beside(String),
+    #[error(
+        "the node lacks tables that every node has: SELECT replicate_reference_tables(); on the coordinator"
+    )]
+    LacksShared,
     #[error("argument \"max_rows\" must be between 1 and {limit}, not {given}")]
     BadMaxRows { limit: i32, given: i32 },
 }
@@ -38,6 +42,7 @@ impl Report for HistoryError {
             Self::NotKept(_)
             | Self::DeletionsAlone(_)
             | Self::SensitiveKey(_)
+            | Self::LacksShared
             | Self::Unknown { .. } => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
             Self::NoRight(_) | Self::Secured(_) | Self::Forged(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
             Self::Beside(_) => ERRCODE_FEATURE_NOT_SUPPORTED,

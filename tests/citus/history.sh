@@ -23,9 +23,8 @@ both() {
   for one in "$@"; do given+=(-c "$one"); done
   one=$(PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v VERBOSITY=sqlstate -d $alone "${given[@]}" 2>&1) || true
   other=$(PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v VERBOSITY=sqlstate -d $database "${given[@]}" 2>&1) || true
-  [[ $one == "$other" ]] || die "$*
-  on one server: $one
-  on a cluster:  $other"
+  [[ $one == "$other" ]] || die "$*: < on one server, > on a cluster
+$(diff <(echo "$one") <(echo "$other"))"
   SAID=$one
 }
 says() { [[ $SAID == "$1" ]] || die "\"$SAID\" instead of \"$1\""; }
@@ -39,7 +38,7 @@ move() {
 }
 moment() { both "INSERT INTO public.moments (name) VALUES ('$1')"; }
 # In both: the histories of rows, and what they were at all moments, to whoever asks.
-told="SELECT u.name, h.operation, h.actor, h.request_id, h.role_name, jsonb_pretty(public.plain(h.changes)), jsonb_pretty(public.plain(h.row_data))
+told="SELECT u.name, h.operation, h.actor, h.request_id, h.role_name, public.plain(h.changes), public.plain(h.row_data)
   FROM public.followed AS u, kepler.row_history(u.relation::regclass, u.id, 1000, 'w') AS h"
 were="SELECT m.name, u.name, public.then(u.relation::regclass, u.id, m.at) FROM public.moments AS m, public.followed AS u ORDER BY m.at, u.name"
 # same WHEN
@@ -120,3 +119,115 @@ for mode in block_writes force_logical; do
   moment "eve again $mode"
   same "eve again ($mode)"
 done
+
+# Columns come, go and get other names between moves; shards that come from another node lack those that went.
+update() { both "UPDATE kepler.users SET $1 WHERE workspace_id = 'w' AND id = 'ada'"; moment "$1"; }
+for column in first second third; do both "ALTER TABLE kepler.users ADD COLUMN $column text"; done
+update "first = '1', second = '1', third = '1'"
+move
+update "first = '2', second = '2', third = '2'"
+both 'ALTER TABLE kepler.users DROP COLUMN first'
+update "second = '3', third = '3'"
+move force_logical
+update "second = '4', third = '4'"
+same 'after a column went'
+both 'ALTER TABLE kepler.users ADD COLUMN fourth integer'
+update "third = '5', fourth = 5"
+move
+update "second = '6', fourth = 6"
+both 'ALTER TABLE kepler.users RENAME COLUMN third TO last'
+update "last = '7'"
+move
+update "last = '8'"
+same 'after a column got another name'
+
+# In a transaction, with what it has done itself.
+both "BEGIN; UPDATE kepler.users SET email = 'mine' WHERE workspace_id = 'w' AND id = 'ada';
+  SELECT operation, public.plain(changes) FROM kepler.row_history('kepler.users', 'ada', 2, 'w'); ROLLBACK"
+[[ $SAID == *mine* ]] || die "what the transaction has done is not told: $SAID"
+both "SELECT count(*) FROM kepler.row_history('kepler.users', 'ada', 0, 'w')"
+says 'ERROR:  22023'
+both "SELECT count(*) FROM kepler.row_history('kepler.entities', 'ada', 1, 'w')"
+says 'ERROR:  55000'
+# Beside distributed tables no other node can be asked.
+beside=$(ask -c "SELECT count(*) FROM kepler.users AS u, kepler.row_history('kepler.users', u.id, 10, u.workspace_id) WHERE u.workspace_id = 'w'") || true
+[[ $beside == 'ERROR:  0A000' ]] || die "beside distributed tables: $beside"
+beside=$(ask -c "SELECT count(kepler.row_as_of('kepler.users', u.id, now(), u.workspace_id)) FROM kepler.users AS u WHERE u.workspace_id = 'w'") || true
+[[ $beside == 'ERROR:  0A000' ]] || die "beside distributed tables: $beside"
+
+# A node that keeps no part any more is asked; where it does not answer, nothing is told.
+stays=$(ask -c "SELECT n.nodename FROM pg_dist_node AS n JOIN citus_shards AS s USING (nodename)
+  WHERE s.shardid = get_shard_id_for_distribution_column('kepler.parts', 'w')")
+idle=${CITUS_WORKERS[0]}
+[[ $(server_socket_dir "$idle") != "$stays" ]] || idle=${CITUS_WORKERS[1]}
+socket=$(server_socket_dir "$idle")
+unanswered() {
+  local said
+  for call in "count(*) FROM kepler.row_history('kepler.users', 'ada', 10, 'w')" "kepler.row_as_of('kepler.users', 'ada', now(), 'w')"; do
+    said=$(ask -c "SELECT $call") && die "$1: $said"
+    [[ $said == ERROR:* ]] || die "$1: $said"
+  done
+}
+stop_server "$idle" citus
+unanswered 'a node with parts does not answer'
+start_cluster
+ask -o /dev/null -c "SELECT citus_drain_node('$socket', 5432, shard_transfer_mode => 'block_writes')"
+same 'with a node that has no parts'
+stop_server "$idle" citus
+unanswered 'a node without parts does not answer'
+start_cluster
+ask -o /dev/null -c "SELECT citus_disable_node('$socket', 5432, synchronous => true)"
+unanswered 'a node is not active'
+# Citus makes the tables of the node anew, with other numbers.
+ask -o /dev/null -c "SELECT citus_activate_node('$socket', 5432)" -c "SELECT citus_set_node_property('$socket', 5432, 'shouldhaveshards', true)"
+unanswered 'a node lacks the tables that every node has'
+ask -o /dev/null -c 'SELECT replicate_reference_tables()'
+same 'after the node is active again'
+move
+write
+same 'back on the node'
+
+# Seals are of all nodes, and so is what is compared with them.
+anchor=$(ask -c 'SELECT kepler.seal_history()')
+[[ $anchor =~ ^1=[0-9]+:[0-9a-f]{64},2=[0-9]+:[0-9a-f]{64}$ ]] || die "the anchor: $anchor"
+verified() { [[ $(ask -c "SELECT outcome, problem FROM kepler.verify_history('$anchor'${2:-})") == $1 ]] || die "verify_history: $(ask -c "SELECT * FROM kepler.verify_history('$anchor')") instead of $1"; }
+verified 'intact|'
+write
+later=$(ask -c 'SELECT kepler.seal_history()')
+verified 'intact|'
+verified 'intact|' ", '$later'"
+for node in "${CITUS_WORKERS[@]}"; do
+  table=$(on_node "$node" -d $database -c "SELECT h.tableoid::regclass FROM kepler.history AS h LIMIT 1")
+  falsify() {
+    on_node "$node" -d $database -c 'SET citus.enable_ddl_propagation = off' -c "ALTER TABLE $table DISABLE TRIGGER refuse_change" \
+      -c "UPDATE $table SET statement = statement + $1" -c "ALTER TABLE $table ENABLE ALWAYS TRIGGER refuse_change"
+  }
+  falsify 1
+  verified "broken|on node $(server_socket_dir "$node"):5432: the change with number * was changed"
+  falsify -1
+  verified 'intact|'
+done
+
+# What empties a table is told once.
+both "SET citus.multi_shard_modify_mode = 'sequential'" 'TRUNCATE kepler.records CASCADE'
+moment emptied
+both "SELECT operation, count(*) FROM kepler.row_history('kepler.records', (SELECT u.id FROM public.followed AS u WHERE u.name = 'one'), 1000, 'w') GROUP BY operation ORDER BY operation"
+[[ $SAID == *'TRUNCATE|1'* ]] || die "what emptied a table is told so often: $SAID"
+same 'after a table was emptied'
+
+# A person is taken out of what all nodes keep.
+both "SELECT kepler.erase_user('ada', workspace_id => 'w') IS NOT NULL"
+both "SELECT count(*) FROM kepler.row_history('kepler.users', 'ada', 1000, 'w')"
+for node in "${CITUS_WORKERS[@]}"; do
+  [[ $(on_node "$node" -d $database -c "SELECT count(*) FROM kepler.history WHERE row_id = 'ada'") -eq 0 ]] || die "$node names the person"
+done
+verified 'intact|'
+
+# After it has come back to one server, what nodes keep is not known there.
+ask -o /dev/null -c 'SELECT kepler.undistribute()'
+said=$(ask -c "SELECT kepler.row_as_of('kepler.users', 'eve', (SELECT m.at FROM public.moments AS m WHERE m.name = 'eve block_writes'), 'w')") || true
+[[ $said == 'ERROR:  55000' ]] || die "after undistribute(): $said"
+ask -o /dev/null -c "UPDATE kepler.users SET name = 'after' WHERE workspace_id = 'w' AND id = 'eve'"
+said=$(ask -c "SELECT string_agg(h.operation, ',') FROM kepler.row_history('kepler.users', 'eve', 10, 'w') AS h")
+[[ $said == UPDATE ]] || die "after undistribute(): $said"
+echo 'the history of rows is that of one server, wherever their part has been'
