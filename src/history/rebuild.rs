@@ -348,3 +348,95 @@ pub(super) fn merged<T, K: Ord>(lists: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> Ve
         merged.extend(lists[next].next());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(id: i64, node: u32, columns: &[(i64, &str)]) -> Layout {
+        let columns = columns.iter().map(|(number, name)| LaidOut {
+            number: *number,
+            name: (*name).to_owned(),
+            type_name: "text".to_owned(),
+        });
+        let columns = columns.collect();
+        Layout { id: Some(id), node, epoch: 1, relation: 16_384 + node, created_at: id, columns }
+    }
+
+    /// The identity of a column in each layout.
+    fn of(layouts: &[Layout], names: &[&str]) -> Vec<Option<usize>> {
+        let identities = Identities::of(layouts);
+        let ids = layouts.iter().map(|layout| layout.id.map(|id| (layout.node, id)));
+        ids.zip(names).map(|(id, name)| identities.find(id, name)).collect()
+    }
+
+    fn are_one(found: &[Option<usize>]) -> bool {
+        found.iter().all(|one| one.is_some() && *one == found[0])
+    }
+
+    #[test]
+    fn a_column_is_the_same_on_all_nodes() {
+        // It came while the row was elsewhere, and the node that had the row before counts it otherwise.
+        let layouts = [
+            layout(1, 0, &[(1, "id"), (2, "gone")]),
+            layout(2, 1, &[(1, "id"), (2, "new")]),
+            layout(3, 0, &[(1, "id"), (3, "new")]),
+        ];
+        assert!(are_one(&of(&layouts, &["id", "id", "id"])));
+        assert!(are_one(&of(&layouts[1..], &["new", "new"])));
+        let identities = Identities::of(&layouts);
+        assert_ne!(identities.find(Some((0, 1)), "gone"), identities.find(Some((1, 2)), "new"));
+    }
+
+    #[test]
+    fn a_column_got_another_name_while_the_row_was_elsewhere() {
+        let layouts = [
+            layout(1, 0, &[(1, "id"), (2, "name")]),
+            layout(2, 1, &[(1, "id"), (2, "title")]),
+            layout(3, 0, &[(1, "id"), (2, "title")]),
+        ];
+        assert!(are_one(&of(&layouts, &["name", "title", "title"])));
+    }
+
+    #[test]
+    fn on_one_node_a_name_that_was_taken_again_is_another_column() {
+        let layouts = [layout(1, 0, &[(1, "a"), (2, "b")]), layout(2, 0, &[(2, "a"), (3, "b")])];
+        let identities = Identities::of(&layouts);
+        let find = |id, name| identities.find(Some((0, id)), name);
+        assert_eq!(find(1, "b"), find(2, "a"));
+        assert_ne!(find(1, "b"), find(2, "b"));
+    }
+
+    fn event(node: u32, xid: u64, sequence: i64, created_at: i64, statement: i64) -> Event {
+        Event {
+            node,
+            epoch: 1,
+            xid,
+            sequence,
+            created_at,
+            operation: Operation::Update,
+            layout: 1,
+            statement,
+            old_values: None,
+            withheld: Vec::new(),
+            is_redacted: false,
+            actor: None,
+            request: None,
+            role: None,
+        }
+    }
+
+    #[test]
+    fn changes_of_nodes_come_in_their_order() {
+        // Node 0, then 1, then 0 again; in the second transaction of node 1 a trigger has changed the row before its statement was told,
+        // and the clock of node 0 went backwards within its first stay.
+        let of_nodes = vec![
+            vec![event(0, 5, 50, 900, 1), event(0, 3, 10, 105, 1), event(0, 4, 20, 101, 1)],
+            vec![event(1, 2, 7, 300, 1), event(1, 3, 8, 400, 2), event(1, 3, 9, 400, 1)],
+        ];
+        let order: Vec<(u32, i64)> =
+            in_order(of_nodes).iter().map(|event| (event.node, event.sequence)).collect();
+        assert_eq!(order, [(0, 50), (1, 8), (1, 9), (1, 7), (0, 20), (0, 10)]);
+        assert!(merged(vec![Vec::<i32>::new(), Vec::new()], |n| *n).is_empty());
+    }
+}

@@ -141,6 +141,28 @@ move
 update "last = '8'"
 same 'after a column got another name'
 
+# So does what a trigger runs there, in each kind of statement.
+both "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS \$\$
+    DECLARE whole kepler.users; said text;
+    BEGIN
+      INSERT INTO kepler.users AS u (workspace_id, id, email, second, last, fourth) VALUES (NEW.workspace_id, 'note', 'n', 'second', NEW.external_id, 1)
+      ON CONFLICT (workspace_id, id) DO UPDATE SET last = u.last || excluded.last || (excluded).second, fourth = u.fourth + excluded.fourth
+      RETURNING u.last || u.fourth INTO said;
+      UPDATE kepler.users AS u SET second = u.last || said, last = lower(u.second) WHERE u.workspace_id = NEW.workspace_id AND u.id = 'note';
+      MERGE INTO kepler.users AS u USING (VALUES ('note'), ('note too')) AS n (id) ON u.workspace_id = NEW.workspace_id AND u.id = n.id
+      WHEN MATCHED THEN UPDATE SET fourth = u.fourth + 10 WHEN NOT MATCHED THEN INSERT (workspace_id, id, email, last) VALUES (NEW.workspace_id, n.id, 'm', 'merged');
+      SELECT u.* INTO whole FROM kepler.users AS u WHERE u.workspace_id = NEW.workspace_id AND u.id = 'note';
+      WITH w AS (SELECT u FROM kepler.users AS u WHERE u.workspace_id = NEW.workspace_id AND u.id = 'note')
+      UPDATE kepler.users AS u SET name = whole.last || (w.u).second || (SELECT count(*) FROM kepler.users AS o WHERE o.last = u.last) FROM w
+      WHERE u.workspace_id = NEW.workspace_id AND u.id = 'note too';
+      RETURN NULL;
+    END \$\$" \
+  "CREATE TRIGGER note AFTER INSERT ON kepler.records FOR EACH ROW EXECUTE FUNCTION public.note()"
+for record in a b; do both "SELECT outcome, error FROM kepler.upsert_record('note', '$record', '{}', workspace_id => 'w')"; says 'inserted|'; done
+both "SELECT id, name, second, last, fourth FROM kepler.users WHERE workspace_id = 'w' AND id LIKE 'note%' ORDER BY id"
+[[ $(wc -l <<<"$SAID") -eq 2 && $SAID == *merged* ]] || die "what a trigger has written: $SAID"
+both 'DROP TRIGGER note ON kepler.records'
+
 # In a transaction, with what it has done itself.
 both "BEGIN; UPDATE kepler.users SET email = 'mine' WHERE workspace_id = 'w' AND id = 'ada';
   SELECT operation, public.plain(changes) FROM kepler.row_history('kepler.users', 'ada', 2, 'w'); ROLLBACK"
@@ -190,12 +212,20 @@ same 'back on the node'
 # Seals are of all nodes, and so is what is compared with them.
 anchor=$(ask -c 'SELECT kepler.seal_history()')
 [[ $anchor =~ ^1=[0-9]+:[0-9a-f]{64},2=[0-9]+:[0-9a-f]{64}$ ]] || die "the anchor: $anchor"
-verified() { [[ $(ask -c "SELECT outcome, problem FROM kepler.verify_history('$anchor'${2:-})") == $1 ]] || die "verify_history: $(ask -c "SELECT * FROM kepler.verify_history('$anchor')") instead of $1"; }
+# verified PATTERN [AFTER]
+verified() {
+  local said
+  said=$(ask -c "SELECT outcome, problem FROM kepler.verify_history('$anchor'${2:+, '$2'})")
+  # shellcheck disable=SC2053
+  [[ $said == $1 ]] || die "verify_history says \"$said\" instead of \"$1\""
+}
 verified 'intact|'
 write
-later=$(ask -c 'SELECT kepler.seal_history()')
+before=$anchor
+anchor=$(ask -c 'SELECT kepler.seal_history()')
+[[ $anchor != "$before" ]] || die 'nothing was sealed'
 verified 'intact|'
-verified 'intact|' ", '$later'"
+verified 'intact|' "$before"
 for node in "${CITUS_WORKERS[@]}"; do
   table=$(on_node "$node" -d $database -c "SELECT h.tableoid::regclass FROM kepler.history AS h LIMIT 1")
   falsify() {
