@@ -6,29 +6,6 @@ CREATE FUNCTION kepler_internal.ship(function anyelement, VARIADIC arguments "an
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'kepler_ship';
 
--- Tells other nodes the workspace that was chosen here, for this transaction. In a procedure Citus takes the transaction for one of
--- several statements and hands SET LOCAL on to all nodes that it reaches; and with an intermediate result, of no rows here, it
--- begins it on each of them.
-CREATE PROCEDURE kepler_internal.tell_workspace(workspace_id text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
-AS $$
-BEGIN
-    EXECUTE format('SET LOCAL kepler.sent_workspace_id = %L', tell_workspace.workspace_id);
-    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
-END
-$$;
-
--- Has the transaction commit in two phases. Where it has written to a single node Citus sends COMMIT alone otherwise, and only warns
--- if that fails. A deletion on this node lets Citus prepare what was written to others.
-CREATE PROCEDURE kepler_internal.commit_in_two_phases()
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
-AS $$
-BEGIN
-    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
-    DELETE FROM kepler.two_phase;
-END
-$$;
-
 -- How the tables lie in a cluster: by workspace, on every node with all rows, or on each node for itself. The rest stays where
 -- it is: what is on the coordinator alone.
 CREATE FUNCTION kepler_internal.cluster_tables(OUT relation regclass, OUT lies text)
@@ -255,13 +232,15 @@ BEGIN
     IF to_regclass('kepler.parts') IS NULL THEN
         CREATE TABLE kepler.parts (workspace_id text PRIMARY KEY);
         COMMENT ON TABLE kepler.parts IS 'Has no rows: a call goes to the node where the rows of its workspace would lie';
-        GRANT SELECT, DELETE ON kepler.parts TO PUBLIC;
+        -- A right to delete would be one to lock the table, and with it everybody.
+        CREATE TRIGGER keep_empty BEFORE INSERT ON kepler.parts FOR EACH ROW EXECUTE FUNCTION kepler_internal.load_library();
+        GRANT SELECT, INSERT ON kepler.parts TO PUBLIC;
         EXECUTE 'SELECT create_distributed_table(''kepler.parts'', ''workspace_id'', colocate_with => ''none'')';
     END IF;
     IF to_regclass('kepler.two_phase') IS NULL THEN
-        CREATE TABLE kepler.two_phase (nothing boolean);
-        COMMENT ON TABLE kepler.two_phase IS 'Has no rows: a transaction that deletes from it is committed in two phases';
-        GRANT SELECT, DELETE ON kepler.two_phase TO PUBLIC;
+        CREATE TABLE kepler.two_phase (nothing boolean CHECK (nothing IS NULL AND nothing IS NOT NULL));
+        COMMENT ON TABLE kepler.two_phase IS 'Has no rows: a transaction that inserts none of them is committed in two phases';
+        GRANT SELECT, INSERT ON kepler.two_phase TO PUBLIC;
         EXECUTE 'SELECT citus_add_local_table_to_metadata(''kepler.two_phase'')';
     END IF;
     FOR key IN

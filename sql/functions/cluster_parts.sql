@@ -68,6 +68,10 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION kepler_internal.workspaces_that_search_of_part(space text, is_oldest boolean, part_of text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$ BEGIN RETURN kepler_internal.workspaces_that_search(space, is_oldest); END $$;
+
 CREATE FUNCTION kepler_internal.redact_history_of_node(workspace_id text, reason text, max_rows integer, part_of text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ BEGIN RETURN kepler_internal.redact_history(workspace_id, reason, max_rows => max_rows); END $$;
@@ -114,16 +118,3 @@ $$;
 CREATE FUNCTION kepler_internal.continue_numbers_of_part(workspace_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$ BEGIN PERFORM kepler_internal.continue_numbers(workspace_id, true); END $$;
-
--- Tells other nodes what somebody has set, for this transaction: as tell_workspace. NULL: nobody has.
-CREATE PROCEDURE kepler_internal.tell_settings(names text[], given text[])
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
-AS $$
-BEGIN
-    FOR at IN 1 .. cardinality(names) LOOP
-        EXECUTE format('SET LOCAL kepler.%I = %s', substring(names[at] FROM '^kepler\.(.*)$'),
-            CASE WHEN given[at] IS NULL THEN 'DEFAULT' ELSE quote_literal(given[at]) END);
-    END LOOP;
-    PERFORM create_intermediate_result('kepler', 'SELECT 1 LIMIT 0');
-END
-$$;

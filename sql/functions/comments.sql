@@ -1382,9 +1382,6 @@ COMMENT ON FUNCTION kepler_internal.is_distributed() IS 'Internal: whether Keple
 COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign keys that empty a column';
 COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails where there is no cluster to set up';
 COMMENT ON FUNCTION kepler_internal.empty_references() IS 'Trigger: empties the columns that refer to a row that is deleted, where Citus has no foreign key for that';
-COMMENT ON PROCEDURE kepler_internal.commit_in_two_phases() IS 'Internal: has the transaction of a cluster commit in two phases';
-COMMENT ON PROCEDURE kepler_internal.tell_workspace(text) IS 'Internal: tells other nodes of a cluster the workspace of the transaction';
-COMMENT ON PROCEDURE kepler_internal.tell_settings(text[], text[]) IS 'Internal: tells other nodes of a cluster what somebody has set, for this transaction';
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';
 COMMENT ON FUNCTION kepler_internal.look_into_node(text) IS 'Internal: begins to look into what a node of a cluster without parts has for itself of a workspace; gives the workspace';
@@ -1423,6 +1420,8 @@ COMMENT ON FUNCTION kepler_internal.import_lines_of_part(text, text[], bigint[],
 COMMENT ON FUNCTION kepler_internal.continue_numbers(text, boolean) IS 'Internal: has sequences go on behind imported numbers';
 COMMENT ON FUNCTION kepler_internal.continue_numbers_of_part(text) IS 'Internal: the same in the part of the workspace';
 COMMENT ON FUNCTION kepler_internal.search_vectors_of_part(regclass, text, vector, integer, jsonb, text, double precision, text[], text, text, text, jsonb, text) IS 'Internal: search_vectors in a part of a cluster';
+COMMENT ON FUNCTION kepler_internal.vectors_of_part(regclass, text, text) IS 'Internal: how many rows of a table with vectors lie in a part of a cluster, or here';
+COMMENT ON FUNCTION kepler_internal.workspaces_that_search_of_part(text, boolean, text) IS 'Internal: which workspaces in a part of a cluster search an embedding space';
 COMMENT ON FUNCTION kepler_internal.views_of_parts() IS 'Internal: views that ask the parts of a cluster';
 COMMENT ON FUNCTION kepler_internal.view_rows_of_part(text, text) IS 'Internal: the rows of a view in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.view_rows_in_parts(text) IS 'Internal: the rows of a view in all parts';

@@ -274,7 +274,14 @@ BEGIN
     SELECT s.name INTO oldest FROM kepler.embedding_spaces AS s
     WHERE s.status = 'ACTIVE' ORDER BY s.created_at, s.name LIMIT 1;
     -- Those who have activated none search the oldest.
-    users := kepler_internal.workspaces_that_search($1, coalesce(oldest = $1, false));
+    IF kepler_internal.is_distributed() THEN
+        users := ARRAY(
+            SELECT DISTINCT u.id FROM kepler_internal.part_keys() AS k (key)
+            CROSS JOIN LATERAL unnest(kepler_internal.workspaces_that_search_of_part($1, coalesce(oldest = $1, false), k.key)) AS u (id)
+            ORDER BY u.id LIMIT 5);
+    ELSE
+        users := kepler_internal.workspaces_that_search($1, coalesce(oldest = $1, false));
+    END IF;
     IF users <> '{}' THEN
         RAISE EXCEPTION USING ERRCODE = 'object_in_use',
             MESSAGE = format('embedding space "%s" is in use', space),

@@ -1,5 +1,26 @@
 -- Which indexes on vectors to build, and when one has been outgrown.
 
+-- The rows of a table with vectors in a part of a cluster, or here if part_of is NULL, as Postgres estimates them (below 0: it does not
+-- know). repeated: the share of them whose vector fifty or more have, as far as Postgres keeps count of it.
+CREATE FUNCTION kepler_internal.vectors_of_part(
+    relation regclass, column_name text, part_of text, OUT counted real, OUT repeated real
+)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    of_relation constant regclass := kepler_internal.relation_here(relation);
+BEGIN
+    SELECT c.reltuples INTO counted FROM pg_class AS c WHERE c.oid = of_relation;
+    SELECT sum(f.frequency) INTO repeated
+    FROM pg_class AS c
+    JOIN pg_stats AS t ON t.schemaname = c.relnamespace::regnamespace::text AND t.tablename = c.relname
+        AND t.attname = column_name
+    CROSS JOIN LATERAL unnest(t.most_common_freqs) AS f (frequency)
+    WHERE c.oid = of_relation AND f.frequency >= 0.005 AND f.frequency * counted >= 50;
+END
+$$;
+
 -- PL/pgSQL does not tell an argument from a column of the answer that has its name.
 CREATE FUNCTION kepler_internal.index_advice(relation regclass) RETURNS TABLE (
     table_name regclass, column_name text, row_count bigint, advice text, statement text,
@@ -20,14 +41,17 @@ DECLARE
     expression text;
     bytes_a_row integer;
     lists bigint;
-    -- The share of rows whose vector fifty or more have, as far as Postgres keeps count of it.
+    -- Each part of a distributed table has an index of its own: the largest one counts.
+    is_distributed boolean;
+    most bigint;
+    is_unknown boolean;
     repeated real;
 BEGIN
     PERFORM kepler_internal.require_tables();
+    is_distributed := kepler_internal.is_distributed();
     FOR vectors IN
         SELECT c.oid::regclass AS relation, a.attname::text AS name, a.atttypmod AS dimensions,
             n.nspname AS vector_schema,
-            greatest(c.reltuples::bigint, 0) AS counted, c.reltuples < 0 AS unknown,
             s.metric::text AS metric, i.index, i.method, i.valid, i.lists, i.key, i.next
         FROM pg_attribute AS a
         JOIN pg_class AS c ON c.oid = a.attrelid AND c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
@@ -72,21 +96,19 @@ BEGIN
     LOOP
         table_name := vectors.relation;
         column_name := vectors.name;
-        row_count := vectors.counted;
+        SELECT sum(greatest(v.counted, 0)::bigint), max(greatest(v.counted, 0)::bigint), bool_or(v.counted < 0), max(v.repeated)
+        INTO row_count, most, is_unknown, repeated
+        FROM unnest(CASE WHEN is_distributed AND kepler_internal.lies_now(table_name) = 'by workspace'
+            THEN ARRAY(SELECT k FROM kepler_internal.part_keys() AS k) ELSE ARRAY[NULL::text] END) AS p (part_of)
+        CROSS JOIN LATERAL kepler_internal.vectors_of_part(table_name, column_name, p.part_of) AS v;
         statement := NULL;
         build_memory := NULL;
         metric := coalesce(vectors.metric, 'cosine');
         operator_class := CASE metric WHEN 'cosine' THEN 'cosine_ops' WHEN 'l2' THEN 'l2_ops' ELSE 'ip_ops' END;
-        SELECT sum(f.frequency) INTO repeated
-        FROM pg_class AS c
-        JOIN pg_stats AS t ON t.schemaname = c.relnamespace::regnamespace::text AND t.tablename = c.relname
-            AND t.attname = column_name
-        CROSS JOIN LATERAL unnest(t.most_common_freqs) AS f (frequency)
-        WHERE c.oid = table_name AND f.frequency >= 0.005 AND f.frequency * row_count >= 50;
         -- pgvector's rule, and at least 100, or 200 past 50,000 rows.
-        lists := greatest(CASE WHEN row_count <= 1000000 THEN row_count / 1000 ELSE sqrt(row_count)::bigint END,
-            CASE WHEN row_count > indexed_from THEN 200 ELSE 100 END);
-        IF vectors.unknown THEN
+        lists := greatest(CASE WHEN most <= 1000000 THEN most / 1000 ELSE sqrt(most)::bigint END,
+            CASE WHEN most > indexed_from THEN 200 ELSE 100 END);
+        IF is_unknown THEN
             advice := 'analyze';
             statement := format('ANALYZE %s;', table_name);
             reason := 'Postgres does not know yet how many rows there are.';
@@ -100,14 +122,14 @@ BEGIN
             statement := format('DROP INDEX CONCURRENTLY %s;', vectors.index);
             reason := format('Building %s was interrupted; no search uses it.', vectors.index);
         ELSIF vectors.method = 'ivfflat' AND lists >= 2 * vectors.lists THEN
-            reason := format('%s rows have outgrown the %s lists of %s', row_count, vectors.lists, vectors.index);
+            reason := format('%s rows have outgrown the %s lists of %s', most, vectors.lists, vectors.index);
             IF vectors.next IS NULL THEN
                 advice := 'rebuild';
                 -- A new one beside it, and then, by the next advice, without the old one: one that is only
                 -- told its new number of lists looks as if it had them.
                 statement := format('CREATE INDEX CONCURRENTLY ON %s USING ivfflat (%s) WITH (lists = %s);',
                     table_name, vectors.key, lists);
-                build_memory := row_count * 4 * greatest(vectors.dimensions, 1);
+                build_memory := most * 4 * greatest(vectors.dimensions, 1);
                 reason := reason || '.';
             ELSE
                 advice := 'drop';
@@ -117,9 +139,10 @@ BEGIN
         ELSIF vectors.index IS NOT NULL THEN
             advice := 'none';
             reason := format('%s serves it.', vectors.index);
-        ELSIF row_count < indexed_from THEN
+        ELSIF most < indexed_from THEN
             advice := 'none';
-            reason := format('Below %s rows all are compared as fast, and nothing is missed.', indexed_from);
+            reason := format('Below %s rows%s all are compared as fast, and nothing is missed.', indexed_from,
+                CASE WHEN most < row_count THEN ' in each part' END);
         ELSIF vectors.dimensions < 1 THEN
             advice := 'none';
             reason := 'Without dimensions in its type a column cannot be indexed.';
@@ -145,7 +168,7 @@ BEGIN
             statement := format('CREATE INDEX CONCURRENTLY ON %s USING hnsw (%s) WITH (ef_construction = 128);',
                 table_name, expression);
             -- pgvector builds the graph in maintenance_work_mem; where that is less it takes many times as long.
-            build_memory := row_count * (bytes_a_row + 16 * links + 128);
+            build_memory := most * (bytes_a_row + 16 * links + 128);
             reason := format('%s Set maintenance_work_mem to %s or more. Where memory is short: ivfflat with lists = %s.',
                 reason, pg_size_pretty(build_memory), lists);
         END IF;

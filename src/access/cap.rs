@@ -94,8 +94,12 @@ fn look_across_nodes(
     given: impl Fn() -> Result<Option<Given>, Error>,
 ) -> Result<(), Error> {
     let is_written = wanted.rights & WRITES != 0;
-    if is_written && part::is_elsewhere(wanted.relation, true) {
+    if (is_written || tell::writes_times_otherwise())
+        && part::is_elsewhere(wanted.relation, is_written)
+    {
         tell::tell_settings()?;
+    }
+    if is_written && part::is_elsewhere(wanted.relation, true) {
         tell::write()?;
     }
     let is_of_statement = part::is_of_statement(wanted.relation);

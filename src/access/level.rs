@@ -230,7 +230,6 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("check_caller_token", ANY),
     ("check_timeout", ANY),
     ("check_window", ANY),
-    ("commit_in_two_phases", ANY),
     ("consumer_lag", ANY),
     ("copied_sync_run", ANY),
     ("create_entry_table", ANY),
@@ -345,11 +344,10 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     // An administrator makes triggers of it on tables of their own.
     ("tell_feed", ADMINS),
     ("tell_history", ADMINS),
-    ("tell_settings", ANY),
-    ("tell_workspace", ANY),
     ("try_memories", ANY),
     ("user_relations", ANY),
     ("verify_history_chain", ANY),
+    ("vectors_of_part", ANY),
     ("view_rows_in_parts", ANY),
     ("view_rows_of_part", ANY),
     ("views_of_parts", ANY),
@@ -364,6 +362,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("workflow_steps", ANY),
     ("workspace_relations", ANY),
     ("workspaces_that_search", ADMINS),
+    ("workspaces_that_search_of_part", ADMINS),
 ];
 
 /// The functions of `kepler_internal` that a level may execute.
@@ -413,6 +412,7 @@ pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
     "status_of_part",
     "status_of_work",
     "table_status",
+    "vectors_of_part",
     "view_rows_in_parts",
     "view_rows_of_part",
     "views_of_parts",

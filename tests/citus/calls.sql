@@ -328,6 +328,27 @@ SELECT workspace_id, entity_type, phase, done, total FROM kepler.sync_progress;
 SELECT workspace_id, entity_type, mode, status, phase FROM kepler.stat_sync_runs;
 SELECT kepler.abort_sync(:'run', 'enough', workspace_id => 'acme') IS NOT NULL AS aborted;
 
+\echo == Rows that are copied into the inbox
+SELECT sync_run_id AS copied FROM kepler.begin_sync('c', 'order', source => 'inbox', workspace_id => 'acme') \gset
+SELECT kepler.use_workspace('acme', false);
+SET kepler.sync_run_id = 'nobody';
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "of no run"}
+\.
+SET kepler.sync_run_id = :'copied';
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "copied"}
+\.
+SELECT count(*) FROM kepler.inbox;
+SELECT * FROM kepler.merge_inbox_batch(:'copied');
+SELECT kepler.abort_sync(:'copied', 'enough') IS NOT NULL AS aborted;
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "too late"}
+\.
+SELECT count(*) FROM kepler.inbox;
+RESET kepler.sync_run_id;
+RESET kepler.workspace_id;
+
 \echo == Retention
 INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('globex', 'talk', 'u');
 INSERT INTO kepler.messages (workspace_id, conversation_id, number, role, content, sent_at)
@@ -455,6 +476,59 @@ COMMIT;
 SELECT (kepler.search_memories(query_text => 'key', workspace_id => 'acme')).content;
 SELECT kepler.search_memories(query_text => 'nothing like this', workspace_id => 'acme') IS NULL;
 SELECT plan, exhausted FROM kepler.last_search();
+
+\echo == Embedding spaces: who searches them, and what their indexes would be for
+SELECT kepler.create_embedding_space('calls', dimensions => 2, model => 'm');
+SELECT kepler.retire_embedding_space('calls');
+SELECT kepler.create_embedding_space('other', dimensions => 2, model => 'm');
+INSERT INTO kepler_data.other_embeddings (workspace_id, memory_id, embedding) SELECT m.workspace_id, m.id, '[1, 1]' FROM kepler.memories AS m;
+INSERT INTO kepler_data.other_message_embeddings (workspace_id, message_id, embedding) SELECT m.workspace_id, m.id, '[1, 1]' FROM kepler.messages AS m;
+SELECT count(kepler.activate_embedding_space('other', workspace_id => w.id)::text) > 0 AS activated FROM (SELECT w.id FROM kepler.workspaces AS w) AS w;
+SELECT kepler.retire_embedding_space('calls');
+SELECT kepler.drop_embedding_space('calls');
+SELECT outcome, count(*) FROM kepler.remember_many((
+    SELECT jsonb_agg(jsonb_build_object('content', 'memory ' || i, 'embedding', CASE WHEN i < 60 THEN '[1, 1]' ELSE format('[1, %s]', i) END::jsonb))
+    FROM generate_series(1, 100) AS i), workspace_id => 'acme') GROUP BY outcome;
+ANALYZE kepler_data.other_embeddings, kepler_data.other_message_embeddings;
+CREATE INDEX other_hnsw ON kepler_data.other_embeddings USING hnsw (embedding vector_cosine_ops);
+SELECT relation, row_count, advice, reason FROM kepler.index_advice('kepler_data.other_embeddings');
+SELECT relation, row_count, advice, reason FROM kepler.index_advice('kepler_data.other_message_embeddings');
+
+\echo == Times as other sessions write them
+SET datestyle = 'SQL, DMY';
+SET intervalstyle = 'sql_standard';
+PREPARE dated (timestamptz) AS INSERT INTO kepler.users (workspace_id, id, email, created_at) VALUES ('acme', 'dated', 'dated@example.com', $1);
+EXECUTE dated ('05/03/2026 12:00 UTC');
+PREPARE since (timestamptz) AS SELECT count(*) FROM kepler.users WHERE workspace_id = 'acme' AND id = 'dated' AND created_at > $1;
+EXECUTE since ('04/03/2026 12:00 UTC');
+EXECUTE since ('06/03/2026 12:00 UTC');
+BEGIN;
+UPDATE kepler.users SET created_at = '07/03/2026 12:00 UTC' WHERE workspace_id = 'acme' AND id = 'dated';
+EXECUTE since ('06/03/2026 12:00 UTC');
+COMMIT;
+CREATE TABLE dated (id integer, at timestamptz, PRIMARY KEY (id, at));
+INSERT INTO dated VALUES (1, '05/03/2016'), (2, clock_timestamp());
+SELECT kepler.set_retention('dated', '90 days', 'at', filter => NULL);
+CALL kepler.run_retention('2 seconds');
+SELECT id FROM dated;
+SELECT deleted_rows, problem FROM kepler.retention_report() WHERE relation = 'public.dated';
+RESET datestyle;
+RESET intervalstyle;
+SELECT created_at AT TIME ZONE 'UTC' FROM kepler.users WHERE workspace_id = 'acme' AND id = 'dated';
+
+\echo == A role that has been granted rights by hand
+GRANT USAGE ON SCHEMA kepler TO kepler_calls_hand;
+GRANT EXECUTE ON FUNCTION kepler.current_workspace_id() TO kepler_calls_hand;
+GRANT SELECT, INSERT, UPDATE ON kepler.connections TO kepler_calls_hand;
+BEGIN;
+SET LOCAL ROLE kepler_calls_hand;
+SET LOCAL kepler.actor = 'somebody';
+SET LOCAL datestyle = 'SQL, DMY';
+INSERT INTO kepler.connections (id, name, reference_id) VALUES ('hand', 'by hand', 'h');
+UPDATE kepler.connections SET name = 'again' WHERE id = 'hand';
+SELECT workspace_id, name FROM kepler.connections WHERE id = 'hand';
+COMMIT;
+SELECT workspace_id, name FROM kepler.connections WHERE id = 'hand';
 
 \echo == Procedures
 CALL kepler.maintain('2 seconds');

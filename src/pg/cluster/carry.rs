@@ -1,7 +1,7 @@
 //! Carries a call to the node of its workspace, where the planner has put `ship` in its place.
 //!
-//! Citus takes a call for a read, which needs no transaction there. So a deletion goes before the first call of a transaction for a
-//! workspace that may write: of nothing.
+//! Citus takes a call for a read, which needs no transaction there. So an insertion goes before the first call of a transaction for
+//! a workspace that may write: of nothing.
 
 // The function that Postgres finds by name is public for it alone.
 #![allow(unreachable_pub)]
@@ -381,9 +381,9 @@ fn settings(to: Option<(usize, Names)>) -> Vec<String> {
     SETTINGS.iter().chain(workspace).filter_map(set).chain(read_only).flatten().collect()
 }
 
-/// A deletion of nothing.
+/// An insertion, of which a trigger makes nothing.
 fn write() -> Rc<OwnedStatement> {
-    let sql = "DELETE FROM kepler.parts AS p WHERE p.workspace_id = $1";
+    let sql = "INSERT INTO kepler.parts AS p (workspace_id) VALUES ($1)";
     let make = || Rc::new(OwnedStatement::new(sql.to_owned(), vec![pg_sys::TEXTOID]));
     WRITE.with_borrow_mut(|write| Rc::clone(write.get_or_insert_with(make)))
 }

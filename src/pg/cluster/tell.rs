@@ -6,21 +6,48 @@
 
 use super::part;
 use crate::error::Error;
-use crate::pg::local_settings::{LocalSettings, look_at, own_value};
+use crate::ident::quote_literal;
+use crate::pg::local_settings::{LocalSettings, look_at, own_value, set_for_transaction};
 use crate::pg::transaction;
 use crate::pg::whole::Spi;
 use crate::settings::{self, WORKSPACE_ID};
-use pgrx::datum::DatumWithOid;
+use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
-/// What direct SQL needs where the rows are: who acts, and for what request, which the history notes; and what is done with secrets.
-const SETTINGS: [&CStr; 4] = [
+/// What direct SQL needs where the rows are: who acts, and for what request, which the history notes; what is done with secrets;
+/// for which run rows are copied into the inbox; and how times read, which Citus sends as texts.
+const SETTINGS: [&CStr; 7] = [
     c"kepler.actor",
     c"kepler.request_id",
     c"kepler.on_secret",
     c"kepler.secret_reference_schemes",
+    c"kepler.sync_run_id",
+    DATE_STYLE,
+    INTERVAL_STYLE,
 ];
+const DATE_STYLE: &CStr = c"DateStyle";
+const INTERVAL_STYLE: &CStr = c"IntervalStyle";
+
+/// Whether all nodes read times as this session writes them, of which a setting speaks, or the two of them.
+fn is_read_anywhere(name: Option<&CStr>) -> bool {
+    // SAFETY: variables of the session.
+    let (dates, intervals) = unsafe { (pg_sys::DateStyle as u32, pg_sys::IntervalStyle as u32) };
+    (name == Some(INTERVAL_STYLE) || dates == pg_sys::USE_ISO_DATES)
+        && (name == Some(DATE_STYLE) || intervals != pg_sys::INTSTYLE_SQL_STANDARD)
+}
+
+/// A setting that other nodes need, if somebody has set it.
+fn to_be_told(name: &CStr) -> Option<String> {
+    let is_needless =
+        (name == DATE_STYLE || name == INTERVAL_STYLE) && is_read_anywhere(Some(name));
+    if is_needless { None } else { own_value(name) }
+}
+
+/// Whether what is read is told of too: other nodes might take the times in it for others.
+pub(crate) fn writes_times_otherwise() -> bool {
+    !is_read_anywhere(None)
+}
 
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
@@ -72,35 +99,54 @@ pub(crate) fn tell(workspace_id: &str) -> Result<(), Error> {
     if told.is_known() {
         return Ok(());
     }
-    part::watch();
-    let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
-    call("CALL kepler_internal.tell_workspace($1)", &[workspace_id.into()])?;
+    let id = CString::new(workspace_id).unwrap_or_default();
+    set_for_transaction(c"kepler.sent_workspace_id", &id);
+    announce([(c"kepler.sent_workspace_id", true)])?;
     told.note();
     Ok(())
 }
 
 /// Tells them what somebody has set.
 pub(crate) fn tell_settings() -> Result<(), Error> {
-    let set = SETTINGS.map(own_value);
+    let set = SETTINGS.map(to_be_told);
     let is_nothing = set.iter().all(Option::is_none);
-    let values = set.to_vec();
+    let lines = set.each_ref().map(Option::is_some);
     let told = Told::Settings(set);
     let is_first =
         || TOLD.with_borrow(|told| !told.iter().any(|(_, told)| matches!(told, Told::Settings(_))));
     if is_nothing && is_first() || told.is_known() {
         return Ok(());
     }
-    part::watch();
-    let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
-    let names = SETTINGS.map(|name| name.to_string_lossy().into_owned()).to_vec();
-    call("CALL kepler_internal.tell_settings($1, $2)", &[names.into(), values.into()])?;
+    announce(SETTINGS.into_iter().zip(lines))?;
     told.note();
     Ok(())
 }
 
-fn call(sql: &str, given: &[DatumWithOid<'_>]) -> Result<(), Error> {
+/// Tells other nodes settings as the session has them, those that nobody has set as their own, for this transaction. In a DO
+/// statement Citus takes the transaction for one of several statements and hands SET LOCAL on to all nodes that it reaches; and
+/// with an intermediate result, of no rows here, it begins it on each of them. A procedure would need rights, which a role that has
+/// been granted some on tables by hand has not.
+fn announce(settings: impl IntoIterator<Item = (&'static CStr, bool)>) -> Result<(), Error> {
+    let mut body = "BEGIN ".to_owned();
+    for (name, is_set) in settings {
+        let name = name.to_string_lossy();
+        body += &if is_set {
+            format!(
+                "EXECUTE pg_catalog.format('SET LOCAL {name} = %L', pg_catalog.current_setting('{name}')); "
+            )
+        } else {
+            format!("SET LOCAL {name} = DEFAULT; ")
+        };
+    }
+    body += "PERFORM pg_catalog.create_intermediate_result('kepler', 'SELECT 1 LIMIT 0'); END";
+    part::watch();
+    let _settings = LocalSettings::set(&[(c"citus.propagate_set_commands", c"local")]);
+    run(&format!("DO LANGUAGE plpgsql {}", quote_literal(&body)))
+}
+
+fn run(sql: &str) -> Result<(), Error> {
     Spi::connect_mut(|client| {
-        client.update(sql, None, given)?;
+        client.update(sql, None, &[])?;
         Ok(())
     })
 }
@@ -115,13 +161,14 @@ pub(crate) fn write() -> Result<(), Error> {
     commit_in_two_phases()
 }
 
-/// Has the transaction commit in two phases.
+/// Has the transaction commit in two phases. Where it has written to a single node Citus sends COMMIT alone otherwise, and only
+/// warns if that fails. An insertion of nothing on this node lets Citus prepare what was written to others.
 pub(super) fn commit_in_two_phases() -> Result<(), Error> {
     if IN_TWO_PHASES.get() {
         return Ok(());
     }
     part::watch();
-    call("CALL kepler_internal.commit_in_two_phases()", &[])?;
+    run("INSERT INTO kepler.two_phase AS p SELECT true WHERE false")?;
     IN_TWO_PHASES.set(true);
     Ok(())
 }

@@ -134,7 +134,7 @@ WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace
     AND p.proname NOT IN ('cluster_tables', 'complete_node', 'complete_nodes', 'delete_workspace_rows_in_parts', 'distribute',
         'distribute_table', 'distribution_problems', 'install_on_node', 'lies_now', 'maintenance_due_in_parts', 'make_node',
         'node_keys', 'other_nodes', 'part_keys', 'plan_distribution', 'prepare_node', 'require_node', 'run_in_part', 'run_on_node', 'set_up_new_nodes',
-        'set_up_node', 'tell_settings', 'turn_views', 'undistribute', 'wait_for_workspace_of_part');
+        'set_up_node', 'turn_views', 'undistribute', 'wait_for_workspace_of_part');
 
 -- In PL/pgSQL their variables win over columns, which may be anybody's: a user may add one of any name to Kepler's tables.
 SELECT p.oid::regprocedure AS function FROM pg_proc AS p

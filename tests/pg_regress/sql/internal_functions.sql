@@ -33,10 +33,6 @@ INSERT INTO c_calls VALUES
     ('search_vectors', 'search_vectors_of_part', NULL, NULL),
     ('run_retention', 'apply_retention_of_part', NULL, NULL),
     ('retention_report', 'look_at_retention_of_part', NULL, NULL),
-    -- And statements on its tables, and calls in a transaction.
-    ('upsert_records', 'commit_in_two_phases', NULL, NULL),
-    ('upsert_records', 'tell_settings', NULL, NULL),
-    ('upsert_records', 'tell_workspace', NULL, NULL),
     ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
     ('search_vectors', 'word_score', NULL, NULL),
