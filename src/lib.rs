@@ -102,11 +102,7 @@ pub extern "C-unwind" fn _PG_init() {
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
 extension_sql_file!("../sql/functions/cluster.sql", name = "cluster", requires = ["cluster_parts"]);
 extension_sql_file!("../sql/functions/cluster_parts.sql", name = "cluster_parts");
-extension_sql_file!(
-    "../sql/functions/cluster_history.sql",
-    name = "cluster_history",
-    requires = [history::api::verify_history_chain]
-);
+extension_sql_file!("../sql/functions/cluster_history.sql", name = "cluster_history");
 extension_sql_file!("../sql/functions/cluster_status.sql", name = "cluster_status");
 extension_sql_file!("../sql/functions/cluster_views.sql", name = "cluster_views");
 extension_sql_file!("../sql/functions/cluster_nodes.sql", name = "cluster_nodes");
@@ -252,7 +248,6 @@ extension_sql_file!(
     "../sql/functions/history.sql",
     name = "history",
     requires = [
-        "cluster_history",
         "feed",
         workspace::current_workspace_id,
         history::api::history_anchor,

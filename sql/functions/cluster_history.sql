@@ -100,7 +100,7 @@ BEGIN
     END IF;
     SELECT v.outcome, v.problem, v.seals, v.sealed_rows, v.redacted_rows, v.broken_at
     INTO outcome, problem, seals, sealed_rows, redacted_rows, broken_at
-    FROM kepler_internal.verify_history_chain(CASE WHEN anchors IS NULL THEN anchor ELSE anchors ->> own END,
+    FROM kepler_internal.check_history(CASE WHEN anchors IS NULL THEN anchor ELSE anchors ->> own END,
         CASE WHEN afters IS NULL THEN after ELSE afters ->> own END) AS v;
     FOR node IN SELECT n.* FROM kepler_internal.other_nodes() AS n ORDER BY n.number LOOP
         IF others = '{}' THEN PERFORM kepler_internal.require_active_nodes(); END IF;

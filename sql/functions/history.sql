@@ -350,7 +350,7 @@ BEGIN
     WHILE kepler_internal.seal_history_step() LOOP
         NULL;
     END LOOP;
-    RETURN kepler_internal.seal_history_of_nodes(kepler_internal.history_anchor());
+    RETURN kepler_internal.history_anchor();
 END
 $$;
 
@@ -360,5 +360,5 @@ CREATE FUNCTION kepler.verify_history(
 ) LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT v.outcome, v.problem, v.seals, v.sealed_rows, v.redacted_rows, v.broken_at
-    FROM kepler_internal.verify_history_of_nodes(verify_history.anchor, verify_history.after) AS v
+    FROM kepler_internal.verify_history_chain(verify_history.anchor, verify_history.after) AS v
 $$;
