@@ -33,7 +33,7 @@ is_listed() { grep -q "^$kind | $1 | ${2:-otherwise} |" "$ROOT/tests/citus/diffe
 database() {
   cluster_database "$1" install distribute
   on_node "$COORDINATOR" -d "$1" -c "ALTER DATABASE $1 SET citus.enable_unsupported_feature_messages = off" \
-    -c "ALTER DATABASE $1 SET citus.multi_shard_modify_mode = sequential" -c "ALTER DATABASE $1 SET statement_timeout = '60s'"
+    -c "ALTER DATABASE $1 SET citus.multi_shard_modify_mode = sequential" -c "ALTER DATABASE $1 SET statement_timeout = '180s'"
   # A session may wait for another on a worker.
   [[ $kind != isolation ]] || on_node "$COORDINATOR" -d "$1" -o /dev/null -c 'SELECT citus_internal.replace_isolation_tester_func()'
 }

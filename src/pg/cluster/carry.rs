@@ -161,6 +161,8 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let given = std::slice::from_raw_parts((*call).args.as_ptr(), count);
         let types: Vec<pg_sys::Oid> = (0..count)
             .map(|at| pg_sys::exprType(pg_sys::list_nth((*expression).args, at as i32).cast()))
+            // Other nodes need not have a domain of the caller's.
+            .map(|of| pg_sys::getBaseType(of))
             .collect();
         // Anybody may call this too. Values are read as what the planner would have put there, so they have to be that.
         if types[..2] != [pg_sys::OIDOID, pg_sys::INT4OID] || given[..2].iter().any(|of| of.isnull)

@@ -6,7 +6,7 @@
 //!
 //! - `ship`: a call for a workspace goes as a whole to the node of its part, in one statement (`carry`); `calls` says which do.
 //! - `part`: while a statement on a shard runs, the session works in the shard's part. So do the triggers of shards.
-//! - `copy`: so do COPY and TRUNCATE.
+//! - `utility`: so do COPY and TRUNCATE.
 //! - `alone`: a call that is all of its transaction, which its node commits by itself.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
 //! - `columns`: numbers of columns that are others in a shard.
@@ -22,7 +22,6 @@ mod alone;
 mod calls;
 pub(crate) mod carry;
 mod columns;
-mod copy;
 pub(crate) mod moved;
 pub(crate) mod names;
 pub(crate) mod nodes;
@@ -31,6 +30,7 @@ pub(crate) mod places;
 pub(super) mod rewrite;
 pub(crate) mod ship;
 pub(crate) mod tell;
+mod utility;
 
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -49,7 +49,7 @@ pub(crate) fn register() {
     let is_loaded = names_citus(&libraries);
     let _ = LOADED.set(is_loaded);
     if is_loaded {
-        copy::register();
+        utility::register();
     }
 }
 

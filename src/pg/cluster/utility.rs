@@ -1,4 +1,4 @@
-//! COPY into a shard works in its part, and so does TRUNCATE: they fire the triggers of the shard without the executor.
+//! COPY into a shard, and TRUNCATE of one, work in its part: they fire the triggers of the shard without the executor.
 
 // As in `planner`: errors pass through as Postgres raised them, so no value with a destructor is on their way.
 
@@ -65,16 +65,19 @@ unsafe extern "C-unwind" fn utility(
 unsafe fn part_of(node: *mut pg_sys::Node) -> u32 {
     // SAFETY: a node's tag says what it is; names are C strings or null.
     unsafe {
-        let table = match node.as_ref().map(|node| node.type_) {
-            Some(pg_sys::NodeTag::T_CopyStmt) => {
-                let copy = node.cast::<pg_sys::CopyStmt>();
-                if (*copy).is_from { (*copy).relation } else { std::ptr::null_mut() }
+        if node.is_null() {
+            return 0;
+        }
+        let table = match (*node).type_ {
+            pg_sys::NodeTag::T_CopyStmt if (*node.cast::<pg_sys::CopyStmt>()).is_from => {
+                (*node.cast::<pg_sys::CopyStmt>()).relation
             }
-            Some(pg_sys::NodeTag::T_TruncateStmt) => {
+            // Citus empties one at a time, and what refers to it lies in the same part.
+            pg_sys::NodeTag::T_TruncateStmt => {
                 let tables = (*node.cast::<pg_sys::TruncateStmt>()).relations;
                 pg_sys::list_nth(tables, 0).cast::<pg_sys::RangeVar>()
             }
-            _ => std::ptr::null_mut(),
+            _ => return 0,
         };
         if table.is_null() || (*table).schemaname.is_null() {
             return 0;
