@@ -982,6 +982,14 @@ COMMENT ON FUNCTION kepler.retention_report() IS 'Tells of each policy what it w
 floor: the longest that structure or blueprint declare. older_than: what is older goes. row_count: how many rows that are; is_estimate: as Postgres estimates them, where no index leads to them or there are more. partition_count: partitions that go as a whole. oldest_at: time of the oldest row that is left and meets the filter; due_at: when it comes of age.
 kept_rows: old rows that the last pass kept since others refer to them. deleted_rows, dropped_partitions: so far. problem: why it cannot run, or how its last batch failed. missing_index: the index that would lead to the oldest rows.
 Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler.row_as_of(regclass,text,timestamp with time zone,text) IS 'Returns a row as it was at a time, as a JSON object; NULL if it was not there. A change counts from when its statement ran.
+relation, id, workspace_id: as for row_history. as_of: a time since which the table is tracked at level history.
+Sensitive fields are left out. jsonb_populate_record makes a row of it.
+Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 and 0A000 as for row_history.';
+COMMENT ON FUNCTION kepler.row_history(regclass,text,integer,text) IS 'Returns the versions of a row that were kept since the table was tracked at level history, the newest first, one row for each change: what it changed, what the row was after it, and by whom it was made.
+relation: the table; the caller needs SELECT on it. id: the primary key without workspace_id, as text; of several columns a JSON array of texts. max_rows: at most 10,000. workspace_id: NULL for rows without a workspace, for the owner of Kepler''s tables.
+changes: an object of the columns that changed, each with old and new; without a value that is not kept (sensitive fields) or not known. row_data: the row after the change, under the names that its columns have now; NULL after DELETE, and where it is not known (before a TRUNCATE or a redaction, and before the table was tracked last). actor, request_id: what the settings kepler.actor and kepler.request_id said; role_name: the role of the session.
+Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace; 0A000 beside distributed tables of a cluster.';
 CREATE FUNCTION kepler.schedule_records(record_ids text[], priority integer DEFAULT NULL::integer, not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
  LANGUAGE c
@@ -994,7 +1002,7 @@ not_before: the earliest time; one that is over makes a record ready now that wa
 Outcomes: updated; unchanged (it is so already, was named before, or is not in the queue: it is PENDING, APPLIED or FAILED, or its type has no policy); gone; not_found; rejected (error_code no_priorities: the policy has none).
 Waits for whoever holds a record.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
-COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
+COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it. On the coordinator of a cluster each node''s chain is sealed, and the anchor has one for each.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 CREATE FUNCTION kepler.search_memories(embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, max_rows integer DEFAULT 10, user_id text DEFAULT '*'::text, query_text text DEFAULT NULL::text, context_types text[] DEFAULT NULL::text[], filter jsonb DEFAULT NULL::jsonb, min_similarity double precision DEFAULT NULL::double precision, as_of timestamp with time zone DEFAULT NULL::timestamp with time zone, weights jsonb DEFAULT NULL::jsonb, fusion jsonb DEFAULT NULL::jsonb, diversity double precision DEFAULT 0, touch boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), namespace text DEFAULT ''::text)
@@ -1573,6 +1581,12 @@ metadata: a merge patch (RFC 7386): members replace those that are stored, and n
 user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
 Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
+COMMENT ON FUNCTION kepler.verify_history(text,text) IS 'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
+anchor: one that seal_history returned; NULL compares the chain with itself alone. after: an older anchor up to which the chain was verified before; NULL begins at the beginning.
+problem: the first break; broken_at: when that was written. seals, sealed_rows: how many were compared; redacted_rows: how many of them were redacted (history_redactions says why). Rows behind the last seal are not compared.
+For the owner of Kepler''s tables. Reads the whole of what it compares. On the coordinator of a cluster it compares what each node keeps.
+Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
+Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
 CREATE OR REPLACE FUNCTION kepler_internal.abandon_executions(max_rows integer, workspace_id text)
  RETURNS TABLE(execution_id text, workflow_id text, user_id text, started_at timestamp with time zone, deadline_at timestamp with time zone)
  LANGUAGE plpgsql

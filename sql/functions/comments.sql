@@ -1137,21 +1137,21 @@ COMMENT ON FUNCTION kepler.row_history(regclass, text, integer, text) IS
 'Returns the versions of a row that were kept since the table was tracked at level history, the newest first, one row for each change: what it changed, what the row was after it, and by whom it was made.
 relation: the table; the caller needs SELECT on it. id: the primary key without workspace_id, as text; of several columns a JSON array of texts. max_rows: at most 10,000. workspace_id: NULL for rows without a workspace, for the owner of Kepler''s tables.
 changes: an object of the columns that changed, each with old and new; without a value that is not kept (sensitive fields) or not known. row_data: the row after the change, under the names that its columns have now; NULL after DELETE, and where it is not known (before a TRUNCATE or a redaction, and before the table was tracked last). actor, request_id: what the settings kepler.actor and kepler.request_id said; role_name: the role of the session.
-Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace.';
+Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace; 0A000 beside distributed tables of a cluster.';
 COMMENT ON FUNCTION kepler.row_as_of(regclass, text, timestamptz, text) IS
 'Returns a row as it was at a time, as a JSON object; NULL if it was not there. A change counts from when its statement ran.
 relation, id, workspace_id: as for row_history. as_of: a time since which the table is tracked at level history.
 Sensitive fields are left out. jsonb_populate_record makes a row of it.
-Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 as for row_history.';
+Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 and 0A000 as for row_history.';
 COMMENT ON FUNCTION kepler.seal_history() IS
-'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
+'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it. On the coordinator of a cluster each node''s chain is sealed, and the anchor has one for each.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 COMMENT ON FUNCTION kepler.verify_history(text, text) IS
 'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
 anchor: one that seal_history returned; NULL compares the chain with itself alone. after: an older anchor up to which the chain was verified before; NULL begins at the beginning.
 problem: the first break; broken_at: when that was written. seals, sealed_rows: how many were compared; redacted_rows: how many of them were redacted (history_redactions says why). Rows behind the last seal are not compared.
-For the owner of Kepler''s tables. Reads the whole of what it compares.
+For the owner of Kepler''s tables. Reads the whole of what it compares. On the coordinator of a cluster it compares what each node keeps.
 Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
 Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
 COMMENT ON FUNCTION kepler_internal.tell_history() IS 'Trigger: what a statement has overwritten goes into the history';
