@@ -470,9 +470,7 @@ BEGIN
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
     PERFORM kepler_internal.begin_feed_anew();
-    -- What nodes have noted stays with them: of before, nobody knows here what a row was.
-    UPDATE kepler.tracked_tables AS k SET tracked_at = clock_timestamp()
-    WHERE k.level = 'history' AND k.untracked_at IS NULL AND to_regclass(k.name) = ANY (shared);
+    PERFORM kepler_internal.begin_history_anew(shared);
     PERFORM set_config('session_replication_role', 'origin', true);
     PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);

@@ -132,3 +132,15 @@ BEGIN
     END IF;
 END
 $$;
+
+-- Has the history of tables that have come back to one server begin now: what nodes have noted stays with them, and nobody knows here
+-- what a row was before.
+CREATE FUNCTION kepler_internal.begin_history_anew(relations regclass[]) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE kepler.tracked_tables AS t SET tracked_at = clock_timestamp()
+    WHERE t.level = 'history' AND t.untracked_at IS NULL AND to_regclass(t.name) = ANY (relations);
+END
+$$;

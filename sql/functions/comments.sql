@@ -1356,6 +1356,7 @@ COMMENT ON FUNCTION kepler_internal.ship(anyelement, "any") IS 'Internal: sends 
 COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
 COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table lies, as Citus knows it';
 COMMENT ON FUNCTION kepler_internal.distribution_problems() IS 'Internal: what keeps the tables from being distributed';
+COMMENT ON FUNCTION kepler_internal.begin_history_anew(regclass[]) IS 'Internal: has the history of tables begin now';
 COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
 COMMENT ON FUNCTION kepler_internal.install_on_node() IS 'Internal: installs Kepler on a worker of a cluster';
 COMMENT ON FUNCTION kepler_internal.is_step_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
