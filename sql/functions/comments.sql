@@ -991,6 +991,7 @@ is_local: true (the default) sets the workspace for the transaction, which must 
 A transaction works in one workspace: after its first use of one, only the owner of Kepler''s tables and superusers can choose another. ROLLBACK TO a savepoint also gives back what was chosen after it.
 Errors: 55000 before install(), and if is_local is false while kepler.workspace_per_transaction is on; 22004 and 22023 for arguments; 42501 if the role is not a member of the workspace; 23503 if a role that may work in all workspaces names one that does not exist; 25P01 if is_local is true outside of a transaction block; 25001 if the transaction has used another workspace.';
 COMMENT ON FUNCTION kepler_internal.sees_blueprint(text) IS 'Internal: whether row security shows the session what is listed of a blueprint';
+COMMENT ON FUNCTION kepler_internal.lock_memories(text) IS 'Internal: keeps others from writing memories of a workspace until the transaction ends';
 COMMENT ON FUNCTION kepler_internal.workspaces_that_search(text, boolean) IS 'Internal: a few workspaces that search an embedding space';
 COMMENT ON FUNCTION kepler_internal.sees_level(text) IS 'Internal: whether row security shows the session the level of a role in all workspaces';
 COMMENT ON FUNCTION kepler_internal.require_workspace(text) IS 'Internal: checks the argument workspace_id, which for those without the rights of the owner must be the session''s';

@@ -266,6 +266,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("lies_now", ANY),
     ("line_checksum", ANY),
     ("list_embedding_space", ADMINS),
+    ("lock_memories", ADMINS),
     ("look_at_retention_of_part", ANY),
     ("look_into_node", ANY),
     ("look_into_part", ANY),

@@ -140,8 +140,12 @@ fn activate_embedding_space(
     let workspace_id = workspace::argument(workspace_id)?;
     require_right("workspaces", pg_sys::ACL_UPDATE)?;
     administer(pg_sys::ACL_SELECT, |client| {
-        // Whoever is writing memories ends before they are counted, and others begin after.
-        put::lock(&workspace_id, true);
+        // Whoever is writing memories ends before they are counted, and others begin after: where the workspace lies.
+        client.update(
+            "SELECT kepler_internal.lock_memories($1)",
+            None,
+            &[workspace_id.as_str().into()],
+        )?;
         client.update(
             "SELECT kepler_internal.activate_embedding_space($1, $2)",
             None,
@@ -149,6 +153,17 @@ fn activate_embedding_space(
         )?;
         Ok(())
     })
+}
+
+/// Internal: waits for those who write memories of a workspace, and keeps others from it until the transaction ends.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn lock_memories(workspace_id: Option<String>) -> Result<(), ErrorReport> {
+    let workspace_id = required("workspace_id", workspace_id)?;
+    require_tables()?;
+    require_right("workspaces", pg_sys::ACL_UPDATE)?;
+    put::lock(&workspace_id, true);
+    Ok(())
 }
 
 /// The names of the tables of a space.

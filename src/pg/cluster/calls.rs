@@ -65,6 +65,7 @@ pub(crate) const SENT: [&str; 113] = [
     "is_connected",
     "list_memories",
     "list_namespaces",
+    "lock_memories",
     "look_at_retention_of_part",
     "maintain_step_of_part",
     "maintenance_due_of_part",

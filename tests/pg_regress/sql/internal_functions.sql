@@ -13,6 +13,7 @@ CREATE TEMPORARY TABLE c_calls (caller text, callee text, relation text, privile
 INSERT INTO c_calls VALUES
     ('abandon_executions', 'abandon_executions', 'executions', 'UPDATE'),
     ('activate_embedding_space', 'activate_embedding_space', 'workspaces', 'UPDATE'),
+    ('activate_embedding_space', 'lock_memories', 'workspaces', 'UPDATE'),
     ('add_message', 'require_conversation', NULL, NULL),
     ('add_messages', 'require_conversation', NULL, NULL),
     ('blueprint_drift', 'blueprint_facts', NULL, NULL),
