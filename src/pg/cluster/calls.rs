@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 113] = [
+pub(crate) const SENT: [&str; 114] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
