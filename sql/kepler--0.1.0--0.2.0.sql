@@ -1522,9 +1522,7 @@ BEGIN
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
     PERFORM kepler_internal.begin_feed_anew();
-    -- What nodes have noted stays with them: of before, nobody knows here what a row was.
-    UPDATE kepler.tracked_tables AS k SET tracked_at = clock_timestamp()
-    WHERE k.level = 'history' AND k.untracked_at IS NULL AND to_regclass(k.name) = ANY (shared);
+    PERFORM kepler_internal.begin_history_anew(shared);
     PERFORM set_config('session_replication_role', 'origin', true);
     PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
@@ -1785,6 +1783,20 @@ CREATE FUNCTION kepler_internal.begin_feed_anew()
 AS 'MODULE_PATHNAME', 'begin_feed_anew_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.begin_feed_anew() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
+CREATE FUNCTION kepler_internal.begin_history_anew(relations regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    UPDATE kepler.tracked_tables AS t SET tracked_at = clock_timestamp()
+    WHERE t.level = 'history' AND t.untracked_at IS NULL AND to_regclass(t.name) = ANY (relations);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.begin_history_anew(regclass[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.begin_history_anew(regclass[]) IS 'Internal: has the history of tables begin now';
 CREATE OR REPLACE FUNCTION kepler_internal.begin_import(head text, definitions text[], numbers bigint[], workspace_id text)
  RETURNS text[]
  LANGUAGE plpgsql
