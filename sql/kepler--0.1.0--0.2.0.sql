@@ -982,6 +982,14 @@ COMMENT ON FUNCTION kepler.retention_report() IS 'Tells of each policy what it w
 floor: the longest that structure or blueprint declare. older_than: what is older goes. row_count: how many rows that are; is_estimate: as Postgres estimates them, where no index leads to them or there are more. partition_count: partitions that go as a whole. oldest_at: time of the oldest row that is left and meets the filter; due_at: when it comes of age.
 kept_rows: old rows that the last pass kept since others refer to them. deleted_rows, dropped_partitions: so far. problem: why it cannot run, or how its last batch failed. missing_index: the index that would lead to the oldest rows.
 Errors: 55000 before install().';
+COMMENT ON FUNCTION kepler.row_as_of(regclass,text,timestamp with time zone,text) IS 'Returns a row as it was at a time, as a JSON object; NULL if it was not there. A change counts from when its statement ran.
+relation, id, workspace_id: as for row_history. as_of: a time since which the table is tracked at level history.
+Sensitive fields are left out. jsonb_populate_record makes a row of it.
+Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 and 0A000 as for row_history.';
+COMMENT ON FUNCTION kepler.row_history(regclass,text,integer,text) IS 'Returns the versions of a row that were kept since the table was tracked at level history, the newest first, one row for each change: what it changed, what the row was after it, and by whom it was made.
+relation: the table; the caller needs SELECT on it. id: the primary key without workspace_id, as text; of several columns a JSON array of texts. max_rows: at most 10,000. workspace_id: NULL for rows without a workspace, for the owner of Kepler''s tables.
+changes: an object of the columns that changed, each with old and new; without a value that is not kept (sensitive fields) or not known. row_data: the row after the change, under the names that its columns have now; NULL after DELETE, and where it is not known (before a TRUNCATE or a redaction, and before the table was tracked last). actor, request_id: what the settings kepler.actor and kepler.request_id said; role_name: the role of the session.
+Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace; 0A000 beside distributed tables of a cluster.';
 CREATE FUNCTION kepler.schedule_records(record_ids text[], priority integer DEFAULT NULL::integer, not_before timestamp with time zone DEFAULT NULL::timestamp with time zone, workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(ordinal integer, record_id text, outcome text, error_code text, error text)
  LANGUAGE c
@@ -994,7 +1002,7 @@ not_before: the earliest time; one that is over makes a record ready now that wa
 Outcomes: updated; unchanged (it is so already, was named before, or is not in the queue: it is PENDING, APPLIED or FAILED, or its type has no policy); gone; not_found; rejected (error_code no_priorities: the policy has none).
 Waits for whoever holds a record.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
-COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
+COMMENT ON FUNCTION kepler.seal_history() IS 'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it. On the coordinator of a cluster each node''s chain is sealed, and the anchor has one for each.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 CREATE FUNCTION kepler.search_memories(embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, max_rows integer DEFAULT 10, user_id text DEFAULT '*'::text, query_text text DEFAULT NULL::text, context_types text[] DEFAULT NULL::text[], filter jsonb DEFAULT NULL::jsonb, min_similarity double precision DEFAULT NULL::double precision, as_of timestamp with time zone DEFAULT NULL::timestamp with time zone, weights jsonb DEFAULT NULL::jsonb, fusion jsonb DEFAULT NULL::jsonb, diversity double precision DEFAULT 0, touch boolean DEFAULT false, space text DEFAULT NULL::text, workspace_id text DEFAULT kepler.current_workspace_id(), namespace text DEFAULT ''::text)
@@ -1437,6 +1445,7 @@ DECLARE
     last bigint;
     own text;
     views jsonb;
+    of_replicas text[];
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
@@ -1482,9 +1491,18 @@ BEGIN
                 USING numbered.relation, numbered.nspname, numbered.relname;
             EXECUTE 'SELECT master_remove_partition_metadata($1, $2, $3)' USING numbered.relation, numbered.nspname, numbered.relname;
         END LOOP;
+        -- Nor for those that fire for what a subscription applies.
+        of_replicas := ARRAY(SELECT g.tgname FROM pg_trigger AS g
+            WHERE g.tgrelid = key.relation AND NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgenabled = 'R');
+        FOREACH own IN ARRAY of_replicas LOOP
+            EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', key.relation, own);
+        END LOOP;
         EXECUTE format('DELETE FROM %s', key.relation);
         EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_temp.came_back', key.relation, column_names);
         DROP TABLE pg_temp.came_back;
+        FOREACH own IN ARRAY of_replicas LOOP
+            EXECUTE format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', key.relation, own);
+        END LOOP;
         FOR numbered IN
             SELECT a.attname, pg_get_serial_sequence(key.relation::text, a.attname) AS sequence
             FROM pg_attribute AS a WHERE a.attrelid = key.relation AND a.attidentity <> ''
@@ -1504,6 +1522,7 @@ BEGIN
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
     PERFORM kepler_internal.begin_feed_anew();
+    PERFORM kepler_internal.begin_history_anew(shared);
     PERFORM set_config('session_replication_role', 'origin', true);
     PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);
@@ -1560,6 +1579,12 @@ metadata: a merge patch (RFC 7386): members replace those that are stored, and n
 user_id: whose memory it must be: * is anybody''s in the workspace, NULL one of no user; another''s memory is not_found.
 Outcomes: updated, unchanged (it says so already), not_found (expired and superseded memories are not there either).
 Errors: 55000 before install(); 22004 and 22023 for arguments, with all problems; 22000 for an embedding of other dimensions; 23505 if another memory has the key; 42704 for the space; 54000 if the metadata would be too large.';
+COMMENT ON FUNCTION kepler.verify_history(text,text) IS 'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
+anchor: one that seal_history returned; NULL compares the chain with itself alone. after: an older anchor up to which the chain was verified before; NULL begins at the beginning.
+problem: the first break; broken_at: when that was written. seals, sealed_rows: how many were compared; redacted_rows: how many of them were redacted (history_redactions says why). Rows behind the last seal are not compared.
+For the owner of Kepler''s tables. Reads the whole of what it compares. On the coordinator of a cluster it compares what each node keeps.
+Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
+Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
 CREATE OR REPLACE FUNCTION kepler_internal.abandon_executions(max_rows integer, workspace_id text)
  RETURNS TABLE(execution_id text, workflow_id text, user_id text, started_at timestamp with time zone, deadline_at timestamp with time zone)
  LANGUAGE plpgsql
@@ -1758,6 +1783,20 @@ CREATE FUNCTION kepler_internal.begin_feed_anew()
 AS 'MODULE_PATHNAME', 'begin_feed_anew_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.begin_feed_anew() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
+CREATE FUNCTION kepler_internal.begin_history_anew(relations regclass[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    UPDATE kepler.tracked_tables AS t SET tracked_at = clock_timestamp()
+    WHERE t.level = 'history' AND t.untracked_at IS NULL AND to_regclass(t.name) = ANY (relations);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.begin_history_anew(regclass[]) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.begin_history_anew(regclass[]) IS 'Internal: has the history of tables begin now';
 CREATE OR REPLACE FUNCTION kepler_internal.begin_import(head text, definitions text[], numbers bigint[], workspace_id text)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -4059,6 +4098,49 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.held_in_tables(text,boolean) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.held_in_tables(text,boolean) IS 'Internal: which tables hold rows of a workspace, in a part of a cluster or elsewhere';
+CREATE FUNCTION kepler_internal.history_elsewhere(relation regclass, id text, since timestamp with time zone, max_rows bigint, workspace_id text, OUT told text[], OUT asked integer[])
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    node record;
+BEGIN
+    PERFORM kepler_internal.require_active_nodes();
+    told := '{}';
+    asked := '{}';
+    FOR node IN EXECUTE
+        'SELECT n.groupid, n.nodename AS name, n.nodeport AS port, k.part, n.groupid = l.groupid AS is_here
+         FROM pg_catalog.pg_dist_node AS n
+         CROSS JOIN (SELECT min(g.groupid) AS groupid FROM pg_catalog.pg_dist_local_group AS g) AS l
+         LEFT JOIN (
+             SELECT p.groupid, min(k.key) AS part FROM kepler_internal.part_keys() AS k (key)
+             JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', k.key)
+             GROUP BY p.groupid) AS k ON k.groupid = n.groupid
+         WHERE n.noderole = ''primary'' AND n.groupid <> (
+             SELECT p.groupid FROM pg_catalog.pg_dist_placement AS p
+             WHERE p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', $1))
+         ORDER BY n.groupid' USING workspace_id
+    LOOP
+        told := told || CASE WHEN node.part IS NOT NULL OR node.is_here
+            THEN kepler_internal.history_of_part(relation, id, since, max_rows, workspace_id, node.part)
+            ELSE kepler_internal.run_on_idle_node(node.name, node.port, format(
+                'SELECT kepler_internal.history_of_part(to_regclass(%L), %L, %L, %L, kepler_internal.look_into_node(%L), NULL)',
+                relation, id, since, max_rows, workspace_id)) END;
+        asked := asked || node.groupid::integer;
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.history_elsewhere(regclass,text,timestamp with time zone,bigint,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.history_elsewhere(regclass,text,timestamp with time zone,bigint,text) IS 'Internal: what nodes of a cluster have of the history of a row, but for the one where the row lies';
+CREATE FUNCTION kepler_internal.history_of_part(relation regclass, id text, since timestamp with time zone, max_rows bigint, workspace_id text, part_of text)
+ RETURNS text
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'history_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.history_of_part(regclass,text,timestamp with time zone,bigint,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.history_of_part(regclass,text,timestamp with time zone,bigint,text,text) IS 'Internal: what a node of a cluster has of the history of a row';
 CREATE OR REPLACE FUNCTION kepler_internal.import_lines(workspace_id text, lines text[], numbers bigint[], is_last boolean)
  RETURNS bigint[]
  LANGUAGE plpgsql
@@ -4608,6 +4690,13 @@ CREATE FUNCTION kepler_internal.look_at_retention_of_part(policy_id bigint, part
 AS 'MODULE_PATHNAME', 'look_at_retention_of_part_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.look_at_retention_of_part(bigint,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.look_at_retention_of_part(bigint,text) IS 'Internal: what a policy of retention would delete in a part of a cluster';
+CREATE FUNCTION kepler_internal.look_into_node(workspace_id text)
+ RETURNS text
+ LANGUAGE c
+ STRICT
+AS 'MODULE_PATHNAME', 'look_into_node_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.look_into_node(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.look_into_node(text) IS 'Internal: begins to look into what a node of a cluster without parts has for itself of a workspace; gives the workspace';
 CREATE FUNCTION kepler_internal.look_into_part(workspace_id text, settings text[])
  RETURNS text
  LANGUAGE c
@@ -5617,7 +5706,7 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.open_retention(timestamp with time zone) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.open_retention(timestamp with time zone) IS 'Internal: the next policies of run_retention';
-CREATE FUNCTION kepler_internal.other_nodes(OUT name text, OUT port integer, OUT part text)
+CREATE FUNCTION kepler_internal.other_nodes(OUT name text, OUT port integer, OUT part text, OUT number integer)
  RETURNS SETOF record
  LANGUAGE plpgsql
  STABLE
@@ -5629,7 +5718,7 @@ BEGIN
         'SELECT n.nodename, n.nodeport, (
              SELECT min(k) FROM kepler_internal.part_keys() AS k JOIN pg_catalog.pg_dist_placement AS p
                  ON p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', k)
-             WHERE p.groupid = n.groupid)
+             WHERE p.groupid = n.groupid), n.groupid::integer
          FROM pg_catalog.pg_dist_node AS n
          WHERE n.isactive AND n.noderole = ''primary'' AND n.groupid > 0
              AND (SELECT min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l) = 0
@@ -6105,6 +6194,26 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.repair_leases_step(bigint,integer,text) IS 'Internal: ends leases that hold nothing, and where to go on; NULL when all were looked at';
+CREATE FUNCTION kepler_internal.require_active_nodes()
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    name text;
+BEGIN
+    EXECUTE 'SELECT min(n.nodename || '':'' || n.nodeport) FROM pg_catalog.pg_dist_node AS n
+             WHERE n.noderole = ''primary'' AND NOT n.isactive' INTO name;
+    IF name IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = format('node %s of the cluster is not active, and may have a part of the history', name),
+            HINT = 'SELECT citus_activate_node(…); on the coordinator.';
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.require_active_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.require_active_nodes() IS 'Internal: fails while a node of a cluster is not active';
 CREATE FUNCTION kepler_internal.require_cluster_owner()
  RETURNS void
  LANGUAGE c
@@ -6364,6 +6473,22 @@ BEGIN
     UPDATE kepler.embedding_spaces AS s SET status = 'RETIRED' WHERE s.name = $1 AND s.status <> 'RETIRED';
 END
 $function$;
+CREATE FUNCTION kepler_internal.row_as_of_with(relation regclass, id text, as_of timestamp with time zone, elsewhere text[], asked integer[], workspace_id text)
+ RETURNS jsonb
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'row_as_of_with_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.row_as_of_with(regclass,text,timestamp with time zone,text[],integer[],text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.row_as_of_with(regclass,text,timestamp with time zone,text[],integer[],text) IS 'Internal: row_as_of on the node of a row, with what other nodes have told';
+CREATE FUNCTION kepler_internal.row_history_with(relation regclass, id text, max_rows integer, elsewhere text[], asked integer[], workspace_id text)
+ RETURNS TABLE(changed_at timestamp with time zone, operation text, changes jsonb, row_data jsonb, actor text, request_id text, role_name text, sequence bigint)
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'row_history_with_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.row_history_with(regclass,text,integer,text[],integer[],text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.row_history_with(regclass,text,integer,text[],integer[],text) IS 'Internal: row_history on the node of a row, with what other nodes have told';
 CREATE FUNCTION kepler_internal.run_in_part(part_of text, command text)
  RETURNS text
  LANGUAGE plpgsql
@@ -6382,7 +6507,7 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.run_in_part(text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.run_in_part(text,text) IS 'Internal: runs a command on the node of a part, in this transaction';
-CREATE FUNCTION kepler_internal.run_on_node(name text, port integer, part text, command text)
+CREATE FUNCTION kepler_internal.run_on_idle_node(name text, port integer, command text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -6390,9 +6515,6 @@ AS $function$
 DECLARE
     answer record;
 BEGIN
-    IF part IS NOT NULL THEN
-        RETURN kepler_internal.run_in_part(part, command);
-    END IF;
     EXECUTE 'SELECT r.success, r.result FROM master_run_on_worker($1, $2, $3, false) AS r' INTO answer
     USING ARRAY[name], ARRAY[port],
         ARRAY[format('SELECT (%s) FROM (SELECT set_config(''lock_timeout'', ''10s'', true),
@@ -6403,6 +6525,18 @@ BEGIN
             HINT = 'Mend the node, and call the function again.';
     END IF;
     RETURN answer.result;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.run_on_idle_node(text,integer,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.run_on_idle_node(text,integer,text) IS 'Internal: runs a command on a node of a cluster that has no parts';
+CREATE FUNCTION kepler_internal.run_on_node(name text, port integer, part text, command text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+BEGIN
+    RETURN CASE WHEN part IS NULL THEN kepler_internal.run_on_idle_node(name, port, command)
+        ELSE kepler_internal.run_in_part(part, command) END;
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.run_on_node(text,integer,text,text) FROM PUBLIC;
@@ -6417,6 +6551,30 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.run_on_other_nodes(text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.run_on_other_nodes(text) IS 'Internal: runs a command on all other nodes of a cluster';
+CREATE FUNCTION kepler_internal.seal_history_of_nodes(own text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    node record;
+    anchor text;
+    anchors text[] := ARRAY['0=' || own];
+    is_cluster boolean := false;
+BEGIN
+    FOR node IN SELECT n.* FROM kepler_internal.other_nodes() AS n ORDER BY n.part IS NOT NULL, n.number LOOP
+        IF NOT is_cluster THEN PERFORM kepler_internal.require_active_nodes(); END IF;
+        is_cluster := true;
+        anchor := kepler_internal.run_on_node(node.name, node.port, node.part,
+            'SELECT CASE WHEN to_regclass(''kepler.history_seals'') IS NOT NULL THEN kepler.seal_history() END');
+        anchors := anchors || format('%s=%s', node.number, nullif(anchor, ''));
+    END LOOP;
+    IF NOT is_cluster THEN RETURN own; END IF;
+    RETURN (SELECT nullif(string_agg(a, ',' ORDER BY split_part(a, '=', 1)::integer), '') FROM unnest(anchors) AS a WHERE a NOT LIKE '%=');
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.seal_history_of_nodes(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.seal_history_of_nodes(text) IS 'Internal: seals what other nodes of a cluster keep, and gives the anchor of all';
 CREATE FUNCTION kepler_internal.search_vectors_of_part(relation regclass, column_name text, embedding @extschema:vector@.vector, max_rows integer, filter jsonb, metric text, min_similarity double precision, columns text[], query_text text, words_column text, language text, fusion jsonb, part_of text)
  RETURNS TABLE(document jsonb, similarity double precision, distance double precision, plan text, exhausted boolean, score double precision, vector_rank integer, text_rank integer)
  LANGUAGE c
@@ -6935,6 +7093,61 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.vectors_of_part(regclass,text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.vectors_of_part(regclass,text,text) IS 'Internal: how many rows of a table with vectors lie in a part of a cluster, or here';
+CREATE FUNCTION kepler_internal.verify_history_of_nodes(anchor text, after text, OUT outcome text, OUT problem text, OUT seals bigint, OUT sealed_rows bigint, OUT redacted_rows bigint, OUT broken_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+DECLARE
+    form constant text := '^[0-9]+=[1-9][0-9]{0,17}:[0-9a-f]{64}(,[0-9]+=[1-9][0-9]{0,17}:[0-9a-f]{64})*$';
+    anchors jsonb := (SELECT jsonb_object_agg(split_part(a, '=', 1), split_part(a, '=', 2))
+        FROM string_to_table(CASE WHEN anchor ~ form THEN anchor END, ',') AS a);
+    afters jsonb := (SELECT jsonb_object_agg(split_part(a, '=', 1), split_part(a, '=', 2))
+        FROM string_to_table(CASE WHEN after ~ form THEN after END, ',') AS a);
+    own text := '0';
+    others text[] := '{}';
+    node record;
+    told record;
+BEGIN
+    IF kepler_internal.is_distributed() THEN
+        EXECUTE 'SELECT min(l.groupid)::text FROM pg_catalog.pg_dist_local_group AS l' INTO own;
+    END IF;
+    SELECT v.outcome, v.problem, v.seals, v.sealed_rows, v.redacted_rows, v.broken_at
+    INTO outcome, problem, seals, sealed_rows, redacted_rows, broken_at
+    FROM kepler_internal.check_history(CASE WHEN anchors IS NULL THEN anchor ELSE anchors ->> own END,
+        CASE WHEN afters IS NULL THEN after ELSE afters ->> own END) AS v;
+    FOR node IN SELECT n.* FROM kepler_internal.other_nodes() AS n ORDER BY n.number LOOP
+        IF others = '{}' THEN PERFORM kepler_internal.require_active_nodes(); END IF;
+        others := others || node.number::text;
+        SELECT v.* INTO told
+        FROM json_to_record(coalesce(nullif(kepler_internal.run_on_node(node.name, node.port, node.part, format(
+            'SELECT CASE WHEN to_regclass(''kepler.history_seals'') IS NOT NULL
+                 THEN (SELECT to_json(v)::text FROM kepler.verify_history(%L, %L) AS v) END',
+            anchors ->> node.number::text, afters ->> node.number::text)), ''), '{"outcome": "intact"}')::json)
+            AS v (outcome text, problem text, seals bigint, sealed_rows bigint, redacted_rows bigint, broken_at timestamptz);
+        seals := seals + coalesce(told.seals, 0);
+        sealed_rows := sealed_rows + coalesce(told.sealed_rows, 0);
+        redacted_rows := redacted_rows + coalesce(told.redacted_rows, 0);
+        IF outcome = 'intact' AND told.outcome <> 'intact' THEN
+            outcome := told.outcome;
+            problem := format('on node %s:%s: %s', node.name, node.port, told.problem);
+            broken_at := told.broken_at;
+        END IF;
+    END LOOP;
+    -- A node that has gone has taken its history along.
+    IF outcome = 'intact' AND own = '0' THEN
+        SELECT 'broken', format('node %s of the anchor is not in the cluster', min(k::integer)) INTO outcome, problem
+        FROM (SELECT jsonb_object_keys(coalesce(anchors, '{}') || coalesce(afters, '{}')) AS k) AS a
+        WHERE k <> '0' AND k <> ALL (others) HAVING count(*) > 0;
+        IF NOT FOUND THEN
+            outcome := 'intact';
+            problem := NULL;
+        END IF;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.verify_history_of_nodes(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.verify_history_of_nodes(text,text) IS 'Internal: compares what each node of a cluster keeps with its seals';
 CREATE FUNCTION kepler_internal.view_definition_of_part(view_name text, part_of text)
  RETURNS text
  LANGUAGE sql

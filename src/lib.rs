@@ -102,6 +102,7 @@ pub extern "C-unwind" fn _PG_init() {
 extension_sql_file!("../sql/functions/types.sql", name = "types", bootstrap);
 extension_sql_file!("../sql/functions/cluster.sql", name = "cluster", requires = ["cluster_parts"]);
 extension_sql_file!("../sql/functions/cluster_parts.sql", name = "cluster_parts");
+extension_sql_file!("../sql/functions/cluster_history.sql", name = "cluster_history");
 extension_sql_file!("../sql/functions/cluster_status.sql", name = "cluster_status");
 extension_sql_file!("../sql/functions/cluster_views.sql", name = "cluster_views");
 extension_sql_file!("../sql/functions/cluster_nodes.sql", name = "cluster_nodes");

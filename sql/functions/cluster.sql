@@ -393,6 +393,7 @@ DECLARE
     last bigint;
     own text;
     views jsonb;
+    of_replicas text[];
 BEGIN
     PERFORM kepler_internal.require_tables();
     PERFORM kepler_internal.require_cluster_owner();
@@ -438,9 +439,18 @@ BEGIN
                 USING numbered.relation, numbered.nspname, numbered.relname;
             EXECUTE 'SELECT master_remove_partition_metadata($1, $2, $3)' USING numbered.relation, numbered.nspname, numbered.relname;
         END LOOP;
+        -- Nor for those that fire for what a subscription applies.
+        of_replicas := ARRAY(SELECT g.tgname FROM pg_trigger AS g
+            WHERE g.tgrelid = key.relation AND NOT g.tgisinternal AND g.tgparentid = 0 AND g.tgenabled = 'R');
+        FOREACH own IN ARRAY of_replicas LOOP
+            EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', key.relation, own);
+        END LOOP;
         EXECUTE format('DELETE FROM %s', key.relation);
         EXECUTE format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM pg_temp.came_back', key.relation, column_names);
         DROP TABLE pg_temp.came_back;
+        FOREACH own IN ARRAY of_replicas LOOP
+            EXECUTE format('ALTER TABLE %s ENABLE REPLICA TRIGGER %I', key.relation, own);
+        END LOOP;
         FOR numbered IN
             SELECT a.attname, pg_get_serial_sequence(key.relation::text, a.attname) AS sequence
             FROM pg_attribute AS a WHERE a.attrelid = key.relation AND a.attidentity <> ''
@@ -460,6 +470,7 @@ BEGIN
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
     PERFORM kepler_internal.begin_feed_anew();
+    PERFORM kepler_internal.begin_history_anew(shared);
     PERFORM set_config('session_replication_role', 'origin', true);
     PERFORM kepler_internal.turn_views(views);
     RETURN QUERY SELECT s.relation, 'undistributed' FROM unnest(shared) AS s (relation);

@@ -16,8 +16,8 @@ BEGIN
 END
 $$;
 
--- The other nodes, each with the key of a part that is there; NULL where there is none.
-CREATE FUNCTION kepler_internal.other_nodes(OUT name text, OUT port integer, OUT part text) RETURNS SETOF record
+-- The other nodes, each with the key of a part that is there; NULL where there is none. number: what Citus calls a group.
+CREATE FUNCTION kepler_internal.other_nodes(OUT name text, OUT port integer, OUT part text, OUT number integer) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -26,7 +26,7 @@ BEGIN
         'SELECT n.nodename, n.nodeport, (
              SELECT min(k) FROM kepler_internal.part_keys() AS k JOIN pg_catalog.pg_dist_placement AS p
                  ON p.shardid = get_shard_id_for_distribution_column(''kepler.parts'', k)
-             WHERE p.groupid = n.groupid)
+             WHERE p.groupid = n.groupid), n.groupid::integer
          FROM pg_catalog.pg_dist_node AS n
          WHERE n.isactive AND n.noderole = ''primary'' AND n.groupid > 0
              AND (SELECT min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l) = 0
@@ -34,17 +34,13 @@ BEGIN
 END
 $$;
 
--- A command on another node: in this transaction where a part lies there. A node without parts knows nothing of the transaction, and
--- commits by itself.
-CREATE FUNCTION kepler_internal.run_on_node(name text, port integer, part text, command text) RETURNS text
+-- A command on a node without parts, which knows nothing of the transaction, and commits by itself.
+CREATE FUNCTION kepler_internal.run_on_idle_node(name text, port integer, command text) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer record;
 BEGIN
-    IF part IS NOT NULL THEN
-        RETURN kepler_internal.run_in_part(part, command);
-    END IF;
     EXECUTE 'SELECT r.success, r.result FROM master_run_on_worker($1, $2, $3, false) AS r' INTO answer
     USING ARRAY[name], ARRAY[port],
         ARRAY[format('SELECT (%s) FROM (SELECT set_config(''lock_timeout'', ''10s'', true),
@@ -55,6 +51,16 @@ BEGIN
             HINT = 'Mend the node, and call the function again.';
     END IF;
     RETURN answer.result;
+END
+$$;
+
+-- A command on another node: in this transaction where a part lies there.
+CREATE FUNCTION kepler_internal.run_on_node(name text, port integer, part text, command text) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN part IS NULL THEN kepler_internal.run_on_idle_node(name, port, command)
+        ELSE kepler_internal.run_in_part(part, command) END;
 END
 $$;
 

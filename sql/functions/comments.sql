@@ -1138,21 +1138,21 @@ COMMENT ON FUNCTION kepler.row_history(regclass, text, integer, text) IS
 'Returns the versions of a row that were kept since the table was tracked at level history, the newest first, one row for each change: what it changed, what the row was after it, and by whom it was made.
 relation: the table; the caller needs SELECT on it. id: the primary key without workspace_id, as text; of several columns a JSON array of texts. max_rows: at most 10,000. workspace_id: NULL for rows without a workspace, for the owner of Kepler''s tables.
 changes: an object of the columns that changed, each with old and new; without a value that is not kept (sensitive fields) or not known. row_data: the row after the change, under the names that its columns have now; NULL after DELETE, and where it is not known (before a TRUNCATE or a redaction, and before the table was tracked last). actor, request_id: what the settings kepler.actor and kepler.request_id said; role_name: the role of the session.
-Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace.';
+Errors: 55000 before install(), and if no history is kept of the table; 22004 and 22023 for arguments; 42501 for a table that the caller may not read, or sees by policies that are not by workspace, and for another workspace; 0A000 beside distributed tables of a cluster.';
 COMMENT ON FUNCTION kepler.row_as_of(regclass, text, timestamptz, text) IS
 'Returns a row as it was at a time, as a JSON object; NULL if it was not there. A change counts from when its statement ran.
 relation, id, workspace_id: as for row_history. as_of: a time since which the table is tracked at level history.
 Sensitive fields are left out. jsonb_populate_record makes a row of it.
-Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 as for row_history.';
+Errors: 55000 before install(), if no history is kept of the table, and if it is not known what the row was (the table was not tracked, a TRUNCATE took it, or its history was redacted); 22004 and 22023 for arguments; 42501 and 0A000 as for row_history.';
 COMMENT ON FUNCTION kepler.seal_history() IS
-'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it.
+'Seals what the history has of transactions that have ended, in a chain of hashes, and returns the anchor of the last seal: NULL if there is nothing to seal. Keep the anchor where nobody who can change the database can change it. On the coordinator of a cluster each node''s chain is sealed, and the anchor has one for each.
 No writer waits for it. For the owner of Kepler''s tables. maintain does it too, and commits between the seals.
 Errors: 55000 before install(); 42501 for other callers.';
 COMMENT ON FUNCTION kepler.verify_history(text, text) IS
 'Compares the history with its seals, and with an anchor that was kept outside: whether anything was changed, added or removed since. One row.
 anchor: one that seal_history returned; NULL compares the chain with itself alone. after: an older anchor up to which the chain was verified before; NULL begins at the beginning.
 problem: the first break; broken_at: when that was written. seals, sealed_rows: how many were compared; redacted_rows: how many of them were redacted (history_redactions says why). Rows behind the last seal are not compared.
-For the owner of Kepler''s tables. Reads the whole of what it compares.
+For the owner of Kepler''s tables. Reads the whole of what it compares. On the coordinator of a cluster it compares what each node keeps.
 Outcomes: intact (nothing was changed), broken (the history or a seal was changed; problem says where).
 Errors: 55000 before install(); 22023 for what is no anchor; 42501 for other callers.';
 COMMENT ON FUNCTION kepler_internal.tell_history() IS 'Trigger: what a statement has overwritten goes into the history';
@@ -1173,6 +1173,13 @@ COMMENT ON FUNCTION kepler_internal.verify_history_chain(text, text) IS 'Interna
 COMMENT ON FUNCTION kepler_internal.redacted_positions(bigint) IS 'Internal: a hash of the numbers of the rows that a redaction emptied';
 COMMENT ON FUNCTION kepler_internal.redact_changes(text, text, text[], text, text, integer, integer) IS 'Internal: takes values and keys out of rows of the history, and leaves their hashes';
 COMMENT ON FUNCTION kepler_internal.redact_history(text, text, text, text[], text, integer) IS 'Internal: the same as the owner of the history: of rows of a table, of an actor, or all of a workspace; gives how many rows it were, max_rows at most';
+COMMENT ON FUNCTION kepler_internal.require_active_nodes() IS 'Internal: fails while a node of a cluster is not active';
+COMMENT ON FUNCTION kepler_internal.history_elsewhere(regclass, text, timestamptz, bigint, text) IS 'Internal: what nodes of a cluster have of the history of a row, but for the one where the row lies';
+COMMENT ON FUNCTION kepler_internal.history_of_part(regclass, text, timestamptz, bigint, text, text) IS 'Internal: what a node of a cluster has of the history of a row';
+COMMENT ON FUNCTION kepler_internal.row_history_with(regclass, text, integer, text[], integer[], text) IS 'Internal: row_history on the node of a row, with what other nodes have told';
+COMMENT ON FUNCTION kepler_internal.row_as_of_with(regclass, text, timestamptz, text[], integer[], text) IS 'Internal: row_as_of on the node of a row, with what other nodes have told';
+COMMENT ON FUNCTION kepler_internal.seal_history_of_nodes(text) IS 'Internal: seals what other nodes of a cluster keep, and gives the anchor of all';
+COMMENT ON FUNCTION kepler_internal.verify_history_of_nodes(text, text) IS 'Internal: compares what each node of a cluster keeps with its seals';
 COMMENT ON FUNCTION kepler_internal.row_image(record) IS 'Internal: a row of a table as the history keeps it';
 COMMENT ON FUNCTION kepler_internal.read_sql(text, text, text[], text[]) IS 'Internal: what an expression in a document becomes, for tests';
 
@@ -1350,6 +1357,7 @@ COMMENT ON FUNCTION kepler_internal.ship(anyelement, "any") IS 'Internal: sends 
 COMMENT ON FUNCTION kepler_internal.cluster_tables() IS 'Internal: how each table is to lie in a cluster';
 COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table lies, as Citus knows it';
 COMMENT ON FUNCTION kepler_internal.distribution_problems() IS 'Internal: what keeps the tables from being distributed';
+COMMENT ON FUNCTION kepler_internal.begin_history_anew(regclass[]) IS 'Internal: has the history of tables begin now';
 COMMENT ON FUNCTION kepler_internal.begin_feed_anew() IS 'Internal: has all consumers of the feed begin anew';
 COMMENT ON FUNCTION kepler_internal.install_on_node() IS 'Internal: installs Kepler on a worker of a cluster';
 COMMENT ON FUNCTION kepler_internal.is_step_of_each_node(text) IS 'Internal: whether each node of a cluster does a step of maintain for itself';
@@ -1361,6 +1369,7 @@ COMMENT ON FUNCTION kepler_internal.set_levels_of_nodes() IS 'Internal: has role
 COMMENT ON FUNCTION kepler_internal.make_node(jsonb) IS 'Internal: gives a worker that joins a cluster tables of its own, and roles their levels there';
 COMMENT ON FUNCTION kepler_internal.other_nodes() IS 'Internal: the workers of a cluster, each with the key of a part that lies there';
 COMMENT ON FUNCTION kepler_internal.run_in_part(text, text) IS 'Internal: runs a command on the node of a part, in this transaction';
+COMMENT ON FUNCTION kepler_internal.run_on_idle_node(text, integer, text) IS 'Internal: runs a command on a node of a cluster that has no parts';
 COMMENT ON FUNCTION kepler_internal.run_on_node(text, integer, text, text) IS 'Internal: runs a command on another node of a cluster';
 COMMENT ON FUNCTION kepler_internal.run_on_other_nodes(text) IS 'Internal: runs a command on all other nodes of a cluster';
 COMMENT ON FUNCTION kepler_internal.set_up_new_nodes() IS 'Internal: sets up workers that joined a cluster after the tables were distributed';
@@ -1377,6 +1386,7 @@ COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails wh
 COMMENT ON FUNCTION kepler_internal.empty_references() IS 'Trigger: empties the columns that refer to a row that is deleted, where Citus has no foreign key for that';
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';
+COMMENT ON FUNCTION kepler_internal.look_into_node(text) IS 'Internal: begins to look into what a node of a cluster without parts has for itself of a workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.relation_here(regclass) IS 'Internal: what has the rows of a table here: in a part of a cluster its shard';
 COMMENT ON FUNCTION kepler_internal.each_node_has(name) IS 'Internal: whether each node of a cluster has a table of this name for itself';
 COMMENT ON FUNCTION kepler_internal.node_keys() IS 'Internal: an id for each node of a cluster that has parts, as a workspace there may have';

@@ -87,14 +87,20 @@ fn set_all<'s>(pairs: impl Iterator<Item = &'s [String]>) {
     }
 }
 
+/// Has the session work in a workspace, as `use_workspace` does.
+fn choose(workspace_id: &str) -> Result<(), Error> {
+    let standing = membership::standing(role::outer());
+    require_member(&standing, workspace_id)?;
+    if !matches!(*standing, Standing::Anywhere) {
+        in_transaction::note(workspace_id).map_err(|used| WorkspaceError::Used { used })?;
+    }
+    set_workspace(workspace_id);
+    Ok(())
+}
+
 fn enter(workspace_id: String, settings: &[String]) -> Result<String, Error> {
     require_part(&workspace_id)?;
-    let standing = membership::standing(role::outer());
-    require_member(&standing, &workspace_id)?;
-    if !matches!(*standing, Standing::Anywhere) {
-        in_transaction::note(&workspace_id).map_err(|used| WorkspaceError::Used { used })?;
-    }
-    set_workspace(&workspace_id);
+    choose(&workspace_id)?;
     part::enter();
     set_all(settings.chunks_exact(2));
     Ok(workspace_id)
@@ -119,6 +125,23 @@ fn look_into_part(
     part::enter();
     set_all(others.into_iter());
     Ok(workspace_id)
+}
+
+/// Internal: has the session look into what a node without parts has for itself, for the rest of the transaction: in the workspace that
+/// is named, if its role may. Gives the workspace.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+fn look_into_node(workspace_id: String) -> Result<String, ErrorReport> {
+    choose(&workspace_id)?;
+    part::enter();
+    Ok(workspace_id)
+}
+
+/// Fails where a workspace has come to a node that was asked as one where it is not.
+pub(crate) fn require_other_node(asked: &[i32], workspace_id: &str) -> Result<(), Error> {
+    if moved::is_among(asked) {
+        return Err(Moved(workspace_id.to_owned()).into());
+    }
+    Ok(())
 }
 
 /// Internal: fails unless the caller has the rights of the owner of Kepler's tables.

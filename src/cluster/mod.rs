@@ -6,4 +6,4 @@ mod empty;
 mod enter;
 mod look;
 
-pub(crate) use enter::register;
+pub(crate) use enter::{register, require_other_node};

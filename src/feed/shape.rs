@@ -150,7 +150,7 @@ pub(crate) fn named_column(table: pg_sys::Oid, name: &CStr) -> Option<Column> {
     named(table, name).map(|number| column(table, number))
 }
 
-fn named(table: pg_sys::Oid, name: &CStr) -> Option<i16> {
+pub(crate) fn named(table: pg_sys::Oid, name: &CStr) -> Option<i16> {
     // SAFETY: a look-up.
     let number = unsafe { pg_sys::get_attnum(table, name.as_ptr()) };
     (number > 0).then_some(number)

@@ -16,7 +16,7 @@ use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::pg::append::Append;
 use crate::pg::clock::now;
-use crate::pg::cluster::moved;
+use crate::pg::cluster::{moved, part};
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::plan::Statement;
 use crate::pg::relation;
@@ -113,10 +113,11 @@ impl<'c> Call<'c> {
         self.data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK != pg_sys::TRIGGER_EVENT_AFTER
     }
 
-    /// Whether the change was told on the node of a cluster that it comes from.
+    /// Whether the change was told on the node of a cluster that it comes from, or is told by the shards of the table.
     pub(crate) fn is_told_elsewhere(&self) -> bool {
         // SAFETY: the relation of a running trigger is open.
-        moved::is_on_its_way(unsafe { (*self.data.tg_relation).rd_id })
+        let table = unsafe { (*self.data.tg_relation).rd_id };
+        moved::is_on_its_way(table) || part::is_elsewhere(table, true)
     }
 
     pub(crate) fn description(&self) -> pg_sys::TupleDesc {
@@ -261,14 +262,19 @@ unsafe fn hear_updates(
     Ok(())
 }
 
-/// The workspaces that there are: which of them had rows in a table that was emptied, nobody knows any more.
+/// The workspaces that there are, in a part those of the part: which of them had rows in a table that was emptied, nobody knows any
+/// more.
 pub(crate) fn workspaces() -> Result<Vec<Text>, Error> {
     let owner = Owner::find()?;
     let _owner = owner.act();
-    Ok(Spi::connect_mut(|client| {
+    let mut all: Vec<Text> = Spi::connect_mut(|client| {
         let rows = WORKSPACES.with(|plan| plan.run_latest(client, &[]));
         rows.iter::<1>().filter_map(|row| row.text(0).map(Text::new)).collect()
-    }))
+    });
+    if part::current() != 0 {
+        all.retain(|id| moved::is_of_part(id.as_str()));
+    }
+    Ok(all)
 }
 
 /// # Safety

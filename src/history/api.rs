@@ -2,8 +2,10 @@
 
 use super::error::HistoryError;
 use super::keep::{self, Redaction, Verified};
-use super::{read, shape};
+use super::read::{self, Version};
+use super::{elsewhere, shape};
 use crate::arguments::{ArgumentError, required};
+use crate::cluster::require_other_node;
 use crate::error::Error;
 use crate::feed::track::{self, Level};
 use crate::installed::require_tables;
@@ -103,21 +105,41 @@ fn row_history(
     let table = relation.ok_or(ArgumentError::Null("relation"))?;
     let id = required("id", id)?;
     let max_rows = checked_max_rows(max_rows)?;
-    let versions = read::versions(table, &id, max_rows, workspace_id)?;
-    let row = |version: read::Version| {
-        let event = version.event;
+    let versions = match workspace_id {
+        Some(workspace) if elsewhere::is_asked(table)? => {
+            elsewhere::versions(table, &id, max_rows, &workspace)?
+        }
+        of => read::versions(table, &id, max_rows, of, &[])?,
+    };
+    Ok(rows_of(versions))
+}
+
+/// As the columns of the answer are.
+type VersionRow = (
+    Option<TimestampWithTimeZone>,
+    String,
+    Option<Stored>,
+    Option<Stored>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    i64,
+);
+
+fn rows_of(versions: Vec<Version>) -> TableIterator<'static, VersionRow> {
+    let row = |version: Version| {
         (
-            TimestampWithTimeZone::try_from(event.created_at).ok(),
-            event.operation.label().to_string_lossy().into_owned(),
+            TimestampWithTimeZone::try_from(version.created_at).ok(),
+            version.operation,
             version.changes.as_deref().map(Stored::copy),
             version.after.as_deref().map(Stored::copy),
-            event.actor,
-            event.request,
-            event.role,
-            event.sequence,
+            version.actor,
+            version.request,
+            version.role,
+            version.sequence,
         )
     };
-    Ok(TableIterator::new(versions.into_iter().map(row)))
+    TableIterator::new(versions.into_iter().map(row))
 }
 
 fn checked_max_rows(max_rows: Option<i32>) -> Result<i32, Error> {
@@ -154,8 +176,128 @@ fn row_as_of(
     let table = relation.ok_or(ArgumentError::Null("relation"))?;
     let id = required("id", id)?;
     let time: i64 = as_of.ok_or(ArgumentError::Null("as_of"))?.into();
-    let row = read::as_of(table, &id, time, workspace_id)?;
+    let row = match workspace_id {
+        Some(workspace) if elsewhere::is_asked(table)? => {
+            elsewhere::as_of(table, &id, time, &workspace)?
+        }
+        of => read::as_of(table, &id, time, of, &[])?,
+    };
     Ok(row.as_deref().map(Stored::copy))
+}
+
+/// Internal: what this node has of a row's history, as a JSON document for another node of the cluster: the last `max_rows` changes,
+/// or all since a time, and the last `max_rows` before it without their values.
+#[pg_extern(
+    schema = "kepler_internal",
+    stable,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler_internal.history_of_part(
+    relation regclass, id text, since timestamptz, max_rows bigint, workspace_id text, part_of text
+) RETURNS text
+STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn history_of_part(
+    relation: Option<pg_sys::Oid>,
+    id: Option<String>,
+    since: Option<TimestampWithTimeZone>,
+    max_rows: Option<i64>,
+    workspace_id: Option<String>,
+    _part_of: Option<String>,
+) -> Result<String, ErrorReport> {
+    let id = required("id", id)?;
+    let max_rows = max_rows.ok_or(ArgumentError::Null("max_rows"))?;
+    Ok(elsewhere::document(relation, &id, since.map(Into::into), max_rows, workspace_id)?)
+}
+
+/// Internal: as `row_history`, in the part of the row. `elsewhere`: what nodes have told that were asked.
+#[pg_extern(
+    schema = "kepler_internal",
+    stable,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler_internal.row_history_with(
+    relation regclass, id text, max_rows integer, elsewhere text[], asked integer[], workspace_id text
+) RETURNS TABLE (
+    changed_at timestamptz, operation text, changes jsonb, row_data jsonb, actor text, request_id text, role_name text, sequence bigint
+)
+STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+#[allow(clippy::type_complexity)]
+fn row_history_with(
+    relation: Option<pg_sys::Oid>,
+    id: Option<String>,
+    max_rows: Option<i32>,
+    elsewhere: Option<Vec<Option<String>>>,
+    asked: Option<Vec<Option<i32>>>,
+    workspace_id: Option<String>,
+) -> Result<
+    TableIterator<
+        'static,
+        (
+            name!(changed_at, Option<TimestampWithTimeZone>),
+            name!(operation, String),
+            name!(changes, Option<Stored>),
+            name!(row_data, Option<Stored>),
+            name!(actor, Option<String>),
+            name!(request_id, Option<String>),
+            name!(role_name, Option<String>),
+            name!(sequence, i64),
+        ),
+    >,
+    ErrorReport,
+> {
+    require_tables()?;
+    let table = relation.ok_or(ArgumentError::Null("relation"))?;
+    let id = required("id", id)?;
+    let max_rows = checked_max_rows(max_rows)?;
+    let told = told(elsewhere, asked, workspace_id.as_deref())?;
+    Ok(rows_of(read::versions(table, &id, max_rows, workspace_id, &told)?))
+}
+
+/// Internal: as `row_as_of`, in the part of the row. `elsewhere`: what nodes have told that were asked.
+#[pg_extern(
+    schema = "kepler_internal",
+    stable,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler_internal.row_as_of_with(
+    relation regclass, id text, as_of timestamptz, elsewhere text[], asked integer[], workspace_id text
+) RETURNS jsonb
+STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn row_as_of_with(
+    relation: Option<pg_sys::Oid>,
+    id: Option<String>,
+    as_of: Option<TimestampWithTimeZone>,
+    elsewhere: Option<Vec<Option<String>>>,
+    asked: Option<Vec<Option<i32>>>,
+    workspace_id: Option<String>,
+) -> Result<Option<Stored>, ErrorReport> {
+    require_tables()?;
+    let table = relation.ok_or(ArgumentError::Null("relation"))?;
+    let id = required("id", id)?;
+    let time: i64 = as_of.ok_or(ArgumentError::Null("as_of"))?.into();
+    let told = told(elsewhere, asked, workspace_id.as_deref())?;
+    let row = read::as_of(table, &id, time, workspace_id, &told)?;
+    Ok(row.as_deref().map(Stored::copy))
+}
+
+/// What other nodes have told, if this one is none of them: it was asked where the row lay before.
+fn told(
+    elsewhere: Option<Vec<Option<String>>>,
+    asked: Option<Vec<Option<i32>>>,
+    workspace_id: Option<&str>,
+) -> Result<Vec<String>, Error> {
+    let asked: Vec<i32> = asked.into_iter().flatten().flatten().collect();
+    require_other_node(&asked, workspace_id.unwrap_or_default())?;
+    Ok(elsewhere.into_iter().flatten().flatten().collect())
 }
 
 /// Internal: a row of a table as an image of the history.

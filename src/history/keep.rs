@@ -94,12 +94,16 @@ pub(super) fn seal_step() -> Result<bool, Error> {
     })
 }
 
-/// The anchor of the last seal.
+/// The anchor of the last seal; on the coordinator of a cluster those of all nodes, which seal what is left.
 pub(super) fn anchor() -> Result<Option<String>, Error> {
     let owner = require_owner("seal the history")?;
     let _owner = owner.act();
     Spi::connect_mut(|client| {
-        let anchor = client.update("SELECT kepler_internal.last_anchor()", None, &[])?;
+        let anchor = client.update(
+            "SELECT kepler_internal.seal_history_of_nodes(kepler_internal.last_anchor())",
+            None,
+            &[],
+        )?;
         Ok(anchor.first().get_one::<String>()?)
     })
 }
@@ -122,7 +126,7 @@ pub(super) fn verify(anchor: Option<String>, after: Option<String>) -> Result<Ve
         let row = client
             .update(
                 "SELECT c.outcome, c.problem, c.seals, c.sealed_rows, c.redacted_rows, c.broken_at
-                 FROM kepler_internal.check_history($1, $2) AS c",
+                 FROM kepler_internal.verify_history_of_nodes($1, $2) AS c",
                 None,
                 &[anchor.into(), after.into()],
             )?

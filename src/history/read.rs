@@ -1,78 +1,33 @@
 //! Reads the history of a row.
 //!
 //! Who may read a table may read what its rows were. The history is then read as its owner, with the workspace, the
-//! table and the row bound; the present row is read as the caller, by the same snapshot.
+//! table and the row bound; the present row is read as the caller, by the same snapshot. On a cluster other nodes have told
+//! before what they have of it (`elsewhere`).
 
+use super::elsewhere;
 use super::error::HistoryError;
+use super::events::{self, Found, Window};
 use super::image;
-use super::rebuild::{self, Event, Identities, LaidOut, Layout, State};
-use super::shape::{self, text};
+use super::rebuild::{self, Event, Identities, State};
+use super::shape;
 use super::tracked::Table;
-use crate::access::owner::Owner;
 use crate::error::Error;
-use crate::feed::epoch::Epochs;
 use crate::feed::tell::Operation;
 use crate::jsonb::builder::Builder;
-use crate::pg::plan::{Parameter, Statement};
-use crate::pg::rows::Row;
-use crate::pg::varlena::Text;
 use crate::pg::whole::Spi;
 use pgrx::pg_sys;
-use pgrx::spi::SpiClient;
-use std::collections::HashSet;
-
-const EVENT: &str = "
-    SELECT h.epoch, h.xid, h.sequence, h.created_at, h.operation::text, h.shape_id, h.statement, h.old_values,
-           pg_catalog.to_jsonb(h.withheld)::text, h.redaction_id IS NOT NULL, w.actor, w.request_id, w.role_name
-    FROM kepler.history AS h
-    LEFT JOIN LATERAL (
-        SELECT t.actor, t.request_id, t.role_name FROM kepler.history_transactions AS t
-        WHERE t.epoch = h.epoch AND t.xid = h.xid AND t.sequence < h.sequence
-            AND t.workspace_id IS NOT DISTINCT FROM h.workspace_id
-        ORDER BY t.epoch DESC, t.xid DESC, t.sequence DESC LIMIT 1) AS w ON true
-    WHERE h.table_id = $2 AND ";
-
-type Events = crate::pg::plan::OwnedStatement;
-
-thread_local! {
-    static OF_WORKSPACE: Events = events("h.workspace_id = $1 AND h.row_id = $3");
-    static OF_NONE: Events = events("h.workspace_id IS NULL AND $1 IS NULL AND h.row_id = $3");
-    static EMPTIED: Events =
-        events("h.workspace_id = $1 AND h.operation = 'TRUNCATE' AND $3 IS NOT NULL");
-    static EMPTIED_OF_NONE: Events = events(
-        "h.workspace_id IS NULL AND $1 IS NULL AND h.operation = 'TRUNCATE' AND $3 IS NOT NULL",
-    );
-    static LAYOUTS: Statement = const { Statement::new(
-        c"SELECT s.id, s.epoch, s.relation, s.columns::text,
-              s.relation = $2 OR s.relation = pg_catalog.pg_partition_root($2)
-                  OR s.relation IN (SELECT p.relid FROM pg_catalog.pg_partition_tree($2) AS p)
-          FROM kepler.history_shapes AS s WHERE s.table_id = $1 ORDER BY s.id",
-        &[pg_sys::INT4OID, pg_sys::OIDOID],
-    ) };
-}
-
-/// The last condition: since when.
-fn events(whose: &str) -> Events {
-    let sql = format!(
-        "{EVENT} {whose} AND ($4 IS NULL OR h.created_at > $4)
-         ORDER BY h.epoch DESC, h.sequence DESC LIMIT $5"
-    );
-    let types = vec![
-        pg_sys::TEXTOID,
-        pg_sys::INT4OID,
-        pg_sys::TEXTOID,
-        pg_sys::TIMESTAMPTZOID,
-        pg_sys::INT8OID,
-    ];
-    Events::new(sql, types)
-}
 
 /// A change of a row, and what the row was after it.
 pub(super) struct Version {
-    pub(super) event: Event,
+    pub(super) created_at: i64,
+    pub(super) operation: String,
     /// A `jsonb` each.
     pub(super) changes: Option<Vec<u8>>,
     pub(super) after: Option<Vec<u8>>,
+    pub(super) actor: Option<String>,
+    pub(super) request: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) sequence: i64,
 }
 
 /// All that is read of a row.
@@ -82,128 +37,50 @@ struct Read {
     present: State,
     /// The newest first.
     events: Vec<Event>,
+    /// Those that are older than what was asked for, as far as other nodes have told of them.
+    earlier: Vec<Vec<Event>>,
+    row_id: String,
 }
 
-fn read(table: &Table, id: &str, since: Option<i64>, limit: i64) -> Result<Read, Error> {
+/// `elsewhere`: what other nodes have told.
+fn read(table: &Table, id: &str, window: Window, elsewhere: &[String]) -> Result<Read, Error> {
     let (image, mut layout, row_id) = table.present(id)?;
-    let (layouts, mut events) = {
-        let _owner = Owner::find()?.act();
-        Spi::connect_mut(|client| {
-            layout.epoch = Epochs::read(client).counted().0;
-            let rows = LAYOUTS.with(|plan| {
-                plan.run_in_snapshot(client, &[Some(table.number.into()), Some(table.oid.into())])
-            });
-            // A number is given to a table of the same name again, which may be somebody else's.
-            let (mut layouts, mut foreign) = (Vec::new(), HashSet::new());
-            for row in rows.iter::<5>() {
-                let is_own = row.boolean(4) == Some(true);
-                let Some(found) = layout_of(row) else { continue };
-                // Over a restore nothing but the number tells whose it was.
-                let is_own = if found.epoch == layout.epoch { is_own } else { table.is_sole };
-                if !is_own && !table.sees_all {
-                    foreign.extend(found.id);
-                } else {
-                    layouts.push(found);
-                }
-            }
-            layouts.push(layout);
-            let mut events = events_of(client, table, &row_id, since, limit);
-            events.retain(|event| !foreign.contains(&event.layout));
-            (layouts, events)
-        })
-    };
-    events.sort_by_key(|event| std::cmp::Reverse((event.epoch, event.sequence)));
-    rebuild::order(&mut events);
+    let (here, epoch) = events::find(table, &row_id, &[window])?;
+    layout.epoch = epoch;
+    let mut of_nodes = vec![here];
+    of_nodes.extend(elsewhere::understood(elsewhere)?);
+    let (mut layouts, mut events, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
+    for Found { layouts: own, events: of_node } in of_nodes {
+        layouts.push(own);
+        let (inside, before) = of_node.into_iter().partition(|event| window.has(event));
+        events.push(inside);
+        earlier.push(before);
+    }
+    let mut layouts = rebuild::merged(layouts, |layout| layout.created_at);
+    layouts.push(layout);
     let identities = Identities::of(&layouts);
     let present = match image {
         _ if !table.is_tracked => State::Unknown,
         Some(bytes) => State::Row(identities.values(None, Some(&bytes[4..]))),
         None => State::Absent,
     };
-    Ok(Read { identities, present, events })
-}
-
-fn layout_of(row: Row<'_, 5>) -> Option<Layout> {
-    let columns: serde_json::Value = serde_json::from_str(row.text(3)?).ok()?;
-    let columns = columns.as_array()?.iter().filter_map(|column| {
-        Some(LaidOut {
-            number: column.get("number")?.as_i64()?,
-            name: column.get("name")?.as_str()?.to_owned(),
-            type_name: column.get("type")?.as_str()?.to_owned(),
-        })
-    });
-    Some(Layout {
-        id: row.bigint(0),
-        epoch: row.integer(1)?,
-        relation: row.oid(2)?.to_u32(),
-        columns: columns.collect(),
-    })
-}
-
-fn events_of(
-    client: &mut SpiClient<'_>,
-    table: &Table,
-    id: &str,
-    since: Option<i64>,
-    limit: i64,
-) -> Vec<Event> {
-    let workspace = table.workspace.as_deref().map(Text::new);
-    let row_id = Text::new(id);
-    let parameters: [Parameter; 5] = [
-        workspace.as_ref().map(Text::datum),
-        Some(table.number.into()),
-        Some(row_id.datum()),
-        since.map(Into::into),
-        Some(limit.into()),
-    ];
-    let statements = match workspace {
-        Some(_) => [&OF_WORKSPACE, &EMPTIED],
-        None => [&OF_NONE, &EMPTIED_OF_NONE],
-    };
-    let mut events = Vec::new();
-    for statement in statements {
-        statement.with(|plan| {
-            let rows = plan.run_in_snapshot(client, &parameters);
-            events.extend(rows.iter::<13>().filter_map(event_of));
-        });
-    }
-    events
-}
-
-fn event_of(row: Row<'_, 13>) -> Option<Event> {
-    let operation = Operation::ALL
-        .into_iter()
-        .find(|operation| row.text(4).map(str::as_bytes) == Some(operation.label().to_bytes()))?;
-    let withheld = row.text(8).and_then(|names| serde_json::from_str(names).ok());
-    Some(Event {
-        epoch: row.integer(0)?,
-        xid: row.bigint(1)? as u64,
-        sequence: row.bigint(2)?,
-        created_at: row.time(3)?,
-        operation,
-        layout: row.bigint(5)?,
-        statement: row.bigint(6)?,
-        old_values: row.jsonb(7).map(<[u8]>::to_vec),
-        withheld: withheld.unwrap_or_default(),
-        is_redacted: row.boolean(9)?,
-        actor: text(row.datum(10)),
-        request: text(row.datum(11)),
-        role: text(row.datum(12)),
-    })
+    Ok(Read { identities, present, events: rebuild::in_order(events), earlier, row_id })
 }
 
 /// So many more changes are read than are given, so that those of one transaction can be put in order.
-const MORE: i64 = 100;
+pub(super) const MORE: i64 = 100;
 
-/// The versions of a row, the newest first.
+/// The versions of a row, the newest first. `elsewhere`: what other nodes of a cluster have told.
 pub(super) fn versions(
     oid: pg_sys::Oid,
     id: &str,
     max_rows: i32,
     workspace_id: Option<String>,
+    elsewhere: &[String],
 ) -> Result<Vec<Version>, Error> {
     let table = Spi::connect_mut(|client| Table::find(client, oid, workspace_id))?;
-    let Read { identities, present, events } = read(&table, id, None, i64::from(max_rows) + MORE)?;
+    let window = Window::Last(i64::from(max_rows) + MORE);
+    let Read { identities, present, events, .. } = read(&table, id, window, elsewhere)?;
     let mut state = present;
     let mut builder = Builder::default();
     let mut versions = Vec::new();
@@ -219,21 +96,32 @@ pub(super) fn versions(
             State::Row(values) => identities.object(values, &mut builder),
             _ => None,
         };
-        versions.push(Version { event, changes, after });
+        versions.push(Version {
+            created_at: event.created_at,
+            operation: event.operation.label().to_string_lossy().into_owned(),
+            changes,
+            after,
+            actor: event.actor,
+            request: event.request,
+            role: event.role,
+            sequence: event.sequence,
+        });
         state = before;
     }
     Ok(versions)
 }
 
-/// What a row was at a time, as a `jsonb`; None where it was not there.
+/// What a row was at a time, as a `jsonb`; None where it was not there. `elsewhere`: as for `versions`.
 pub(super) fn as_of(
     oid: pg_sys::Oid,
     id: &str,
     time: i64,
     workspace_id: Option<String>,
+    elsewhere: &[String],
 ) -> Result<Option<Vec<u8>>, Error> {
     let table = Spi::connect_mut(|client| Table::find(client, oid, workspace_id))?;
-    let Read { identities, present, events } = read(&table, id, Some(time), i64::MAX)?;
+    let Read { identities, present, events, mut earlier, row_id } =
+        read(&table, id, Window::Since(time), elsewhere)?;
     let mut state = present;
     for event in &events {
         pgrx::check_for_interrupts!();
@@ -243,8 +131,8 @@ pub(super) fn as_of(
         state = State::Unknown;
     } else if matches!(state, State::Unknown) && table.is_tracked {
         // What was deleted last, or emptied, is not there, whatever came after it.
-        let before = read(&table, id, None, i64::MAX)?.events;
-        let last = before.into_iter().find(|event| event.created_at <= time);
+        earlier.push(events::find(&table, &row_id, &[Window::LastUntil(time, 1 + MORE)])?.0.events);
+        let last = rebuild::in_order(earlier).into_iter().next();
         if let Some(Operation::Delete | Operation::Truncate) = last.map(|event| event.operation) {
             state = State::Absent;
         }

@@ -1,7 +1,7 @@
 //! The versions of a row, from what it is now backwards.
 //!
 //! A state is known by column, and a column is the same one under all names that it had: within a part of the
-//! database's life by the number that Postgres gives it, and beyond a restore by its name.
+//! database's life by the number that Postgres gives it, and beyond a restore, and between nodes of a cluster, by its name.
 
 use super::image;
 use crate::feed::tell::Operation;
@@ -16,8 +16,11 @@ use std::collections::{BTreeMap, HashMap};
 pub(super) struct Layout {
     /// What it is listed under; None is the present one.
     pub(super) id: Option<i64>,
+    /// The node that it was listed on; 0 is this one.
+    pub(super) node: u32,
     pub(super) epoch: i32,
     pub(super) relation: u32,
+    pub(super) created_at: i64,
     pub(super) columns: Vec<LaidOut>,
 }
 
@@ -37,8 +40,11 @@ struct Identity {
 pub(super) struct Identities {
     identities: Vec<Identity>,
     /// By the number of a layout: columns by their names then.
-    of_layout: HashMap<Option<i64>, HashMap<String, usize>>,
+    of_layout: HashMap<Option<LayoutId>, HashMap<String, usize>>,
 }
+
+/// The node that a layout is of, and its number there. The present layout has none.
+type LayoutId = (u32, i64);
 
 impl Identities {
     /// `layouts`: the oldest first, and the present one last.
@@ -46,22 +52,35 @@ impl Identities {
         let mut identities: Vec<Identity> = Vec::new();
         let mut found: Vec<Vec<usize>> = Vec::new();
         for (at, layout) in layouts.iter().enumerate() {
-            let is_same_origin = |other: &&(usize, &Layout)| {
-                other.1.epoch == layout.epoch && other.1.relation == layout.relation
+            let is_same_origin = |other: &Layout| {
+                (other.node, other.epoch, other.relation)
+                    == (layout.node, layout.epoch, layout.relation)
             };
-            let earlier: Vec<(usize, &Layout)> = layouts[..at].iter().enumerate().collect();
-            let by_number = earlier.iter().rev().find(is_same_origin).map(|(before, _)| *before);
-            let before = by_number.or_else(|| at.checked_sub(1));
+            let by_number = layouts[..at].iter().rposition(is_same_origin);
+            // Between this layout and its former one on this node, another node may have had columns that came meanwhile.
+            let last = at.checked_sub(1);
+            let by_name =
+                last.filter(|last| by_number.is_none() || layouts[*last].node != layout.node);
             let mut own = Vec::new();
             for column in &layout.columns {
-                let same = before.and_then(|before| {
-                    let of = &layouts[before].columns;
-                    let place = of.iter().position(|other| match by_number {
-                        Some(_) => other.number == column.number,
-                        None => other.name == column.name,
-                    })?;
-                    Some(found[before][place])
-                });
+                let in_layout = |of: Option<usize>, is_same: &dyn Fn(&LaidOut) -> bool| {
+                    let place = layouts[of?].columns.iter().position(is_same)?;
+                    Some(found[of?][place])
+                };
+                let numbered = in_layout(by_number, &|other| other.number == column.number);
+                let named = in_layout(by_name, &|other| other.name == column.name);
+                let same = numbered.or(named).filter(|identity| !own.contains(identity));
+                if let (Some(one), Some(other)) = (same, named)
+                    && !found
+                        .iter()
+                        .chain([&own])
+                        .any(|of| of.contains(&one) && of.contains(&other))
+                {
+                    // Another node came to know the column under its new name.
+                    let of_other =
+                        found.iter_mut().flatten().filter(|identity| **identity == other);
+                    of_other.for_each(|identity| *identity = one);
+                }
                 let identity = same.unwrap_or_else(|| {
                     identities.push(Identity { name: String::new(), type_name: String::new() });
                     identities.len() - 1
@@ -77,18 +96,18 @@ impl Identities {
             .zip(&found)
             .map(|(layout, own)| {
                 let names = layout.columns.iter().map(|column| column.name.clone());
-                (layout.id, names.zip(own.iter().copied()).collect())
+                (layout.id.map(|id| (layout.node, id)), names.zip(own.iter().copied()).collect())
             })
             .collect();
         Self { identities, of_layout }
     }
 
-    fn find(&self, layout: Option<i64>, name: &str) -> Option<usize> {
+    fn find(&self, layout: Option<LayoutId>, name: &str) -> Option<usize> {
         self.of_layout.get(&layout)?.get(name).copied()
     }
 
     /// The values of an image, by column.
-    pub(super) fn values(&self, layout: Option<i64>, image: Option<&[u8]>) -> Values {
+    pub(super) fn values(&self, layout: Option<LayoutId>, image: Option<&[u8]>) -> Values {
         let mut values = Values::new();
         let Some(bytes) = image else { return values };
         for (key, stored) in Container::root(bytes).pairs() {
@@ -147,14 +166,15 @@ impl Identities {
             Operation::Insert => new.keys().copied().collect(),
             Operation::Delete => old.keys().copied().collect(),
             Operation::Update => {
-                let overwritten = self.values(Some(event.layout), event.old_values.as_deref());
+                let overwritten = self.values(Some(event.layout()), event.old_values.as_deref());
                 let keys = overwritten.keys().copied().collect();
                 old.extend(overwritten);
                 keys
             }
             Operation::Truncate => return None,
         };
-        let withheld = event.withheld.iter().filter_map(|name| self.find(Some(event.layout), name));
+        let withheld =
+            event.withheld.iter().filter_map(|name| self.find(Some(event.layout()), name));
         let mut all: Vec<(usize, bool)> = changed.into_iter().map(|at| (at, true)).collect();
         all.extend(withheld.map(|at| (at, false)));
         all.sort_unstable();
@@ -238,6 +258,8 @@ pub(super) enum State {
 
 /// A change of a row.
 pub(super) struct Event {
+    /// The node that has noted it; 0 is this one.
+    pub(super) node: u32,
     pub(super) epoch: i32,
     pub(super) xid: u64,
     pub(super) sequence: i64,
@@ -254,6 +276,10 @@ pub(super) struct Event {
 }
 
 impl Event {
+    fn layout(&self) -> LayoutId {
+        (self.node, self.layout)
+    }
+
     /// What the row was before, as far as it can be told by what it was after.
     pub(super) fn undo(&self, identities: &Identities, after: &State) -> State {
         if self.is_redacted {
@@ -263,19 +289,19 @@ impl Event {
             Operation::Insert => State::Absent,
             Operation::Truncate => State::Unknown,
             Operation::Delete => {
-                State::Row(identities.values(Some(self.layout), self.old_values.as_deref()))
+                State::Row(identities.values(Some(self.layout()), self.old_values.as_deref()))
             }
             Operation::Update => {
                 let State::Row(values) = after else { return State::Unknown };
                 let mut values = values.clone();
                 for name in &self.withheld {
-                    if let Some(identity) = identities.find(Some(self.layout), name) {
+                    if let Some(identity) = identities.find(Some(self.layout()), name) {
                         values.remove(&identity);
                     }
                 }
-                values.extend(identities.values(Some(self.layout), self.old_values.as_deref()));
+                values.extend(identities.values(Some(self.layout()), self.old_values.as_deref()));
                 // Columns that came later were not there.
-                if let Some(columns) = identities.of_layout.get(&Some(self.layout)) {
+                if let Some(columns) = identities.of_layout.get(&Some(self.layout())) {
                     values.retain(|identity, _| columns.values().any(|own| own == identity));
                 }
                 State::Row(values)
@@ -284,16 +310,41 @@ impl Event {
     }
 }
 
-/// Puts changes, the newest first, into the order in which they were made: where a trigger of a row changes the same row
-/// again, it is told of before the statement that it fired for.
-pub(super) fn order(events: &mut [Event]) {
-    let mut from = 0;
-    while from < events.len() {
-        let key = |event: &Event| (event.epoch, event.xid);
-        let own = key(&events[from]);
-        let count = events[from..].iter().take_while(|event| key(event) == own).count();
-        // Of one statement the later ones stay the later ones.
-        events[from..from + count].sort_by_key(|event| Reverse(event.statement));
-        from += count;
+/// Puts the changes that nodes have noted, those of each node in a list, into the order in which they were made, the newest first.
+/// On a node transactions and their numbers say it: where a trigger of a row changes the same row again, it is told of before the
+/// statement that it fired for. Between nodes the times do.
+pub(super) fn in_order(of_nodes: Vec<Vec<Event>>) -> Vec<Event> {
+    let transactions = |mut events: Vec<Event>| {
+        let transaction = |event: &Event| (event.epoch, event.xid);
+        events.sort_by_key(|event| Reverse((event.epoch, event.sequence)));
+        let mut found: Vec<Vec<Event>> = Vec::new();
+        for event in events {
+            match found.last_mut() {
+                Some(last) if transaction(&last[0]) == transaction(&event) => last.push(event),
+                _ => found.push(vec![event]),
+            }
+        }
+        for events in &mut found {
+            // Of one statement the later ones stay the later ones.
+            events.sort_by_key(|event| Reverse(event.statement));
+        }
+        found
+    };
+    let of_nodes = of_nodes.into_iter().map(transactions).collect();
+    merged(of_nodes, |transaction| Reverse(transaction[0].created_at))
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// One list of several, by a key. The order of each stays.
+pub(super) fn merged<T, K: Ord>(lists: Vec<Vec<T>>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut lists: Vec<_> = lists.into_iter().map(|list| list.into_iter().peekable()).collect();
+    let mut merged = Vec::new();
+    loop {
+        let heads =
+            lists.iter_mut().enumerate().filter_map(|(at, list)| Some((key(list.peek()?), at)));
+        let Some((_, next)) = heads.min() else { return merged };
+        merged.extend(lists[next].next());
     }
 }

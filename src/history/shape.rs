@@ -217,11 +217,17 @@ pub(super) fn sensitive(table: pg_sys::Oid) -> Result<HashSet<String>, Error> {
 }
 
 impl Shape {
-    /// The columns as they are listed.
-    fn description(&self) -> String {
+    /// The columns as they are listed: with the numbers that they have in the table. A shard that came from another node lacks columns
+    /// that were dropped, and counts the others otherwise.
+    fn description(&self, own: pg_sys::Oid, table: pg_sys::Oid) -> String {
+        let number = |column: &Column| match own == table {
+            true => column.number,
+            false => feed::named(table, &CString::new(column.name.as_str()).unwrap_or_default())
+                .unwrap_or(column.number),
+        };
         let column = |column: &Column| {
             let mut described =
-                json!({"number": column.number, "name": column.name, "type": column.type_name});
+                json!({"number": number(column), "name": column.name, "type": column.type_name});
             if column.is_sensitive {
                 described["sensitive"] = true.into();
             }
@@ -246,9 +252,10 @@ impl Shape {
         }
         let moment = undone::moment();
         // Of a shard the table that it is of: its name is known, and everybody asks for it.
-        let relation = part::whole(relation);
+        let own = relation;
+        let relation = part::whole(own);
         require_tracked(relation, table_id)?;
-        let columns = self.description();
+        let columns = self.description(own, relation);
         let text = Text::new(&columns);
         let name = Text::new(&name_of(relation));
         let found = {

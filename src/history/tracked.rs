@@ -8,6 +8,8 @@ use crate::access::owner::Owner;
 use crate::error::Error;
 use crate::feed::track;
 use crate::ident::{quote, quote_literal};
+use crate::pg::cluster::part;
+use crate::pg::cluster::places::Lies;
 use crate::pg::plan::Statement;
 use crate::pg::role;
 use crate::pg::varlena::Text;
@@ -74,6 +76,8 @@ pub(super) struct Table {
     pub(super) sees_all: bool,
     /// Whether no other table has triggers with its number.
     pub(super) is_sole: bool,
+    /// Whether its rows lie in parts of a cluster.
+    pub(super) is_distributed: bool,
 }
 
 impl Table {
@@ -154,17 +158,14 @@ impl Table {
             tenancy,
             sees_all,
             is_sole,
+            is_distributed: part::lies(oid) == Lies::Distributed,
         })
     }
 
     /// What the row is now, as an image, and the columns of the table.
     pub(super) fn present(&self, id: &str) -> Result<(Option<Vec<u8>>, Layout, String), Error> {
         let (layout, keys) = self.described(id)?;
-        // As the triggers write it.
-        let row_id = match keys.as_slice() {
-            [Some(only)] => only.clone(),
-            several => serde_json::to_string(several).unwrap_or_default(),
-        };
+        let row_id = spelled(&keys);
         let mut condition = Spi::connect_mut(|client| -> Result<String, Error> {
             let found = client.update(
                 CONDITION,
@@ -196,6 +197,11 @@ impl Table {
         Ok((image, layout, row_id))
     }
 
+    /// The key of a row as the history has it.
+    pub(super) fn row_id(&self, id: &str) -> Result<String, Error> {
+        Ok(spelled(&self.described(id)?.1))
+    }
+
     /// The columns, and the texts of the key without the workspace.
     fn described(&self, id: &str) -> Result<(Layout, Vec<Option<String>>), Error> {
         // SAFETY: the table exists, and is closed again; the lock stays.
@@ -222,8 +228,18 @@ impl Table {
                 type_name: column.type_name,
             })
             .collect();
-        let layout = Layout { id: None, epoch: 0, relation: self.oid.to_u32(), columns };
+        let relation = self.oid.to_u32();
+        let layout =
+            Layout { id: None, node: 0, epoch: 0, relation, created_at: i64::MAX, columns };
         Ok((layout, keys))
+    }
+}
+
+/// A key as the triggers write it.
+fn spelled(keys: &[Option<String>]) -> String {
+    match keys {
+        [Some(only)] => only.clone(),
+        several => serde_json::to_string(several).unwrap_or_default(),
     }
 }
 

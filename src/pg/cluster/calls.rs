@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 113] = [
+pub(crate) const SENT: [&str; 114] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
@@ -60,6 +60,7 @@ pub(crate) const SENT: [&str; 113] = [
     "forget",
     "get_memories",
     "held_by_workspace_of_part",
+    "history_of_part",
     "import_lines_of_part",
     "is_connected",
     "list_memories",
@@ -96,8 +97,8 @@ pub(crate) const SENT: [&str; 113] = [
     "resume_execution",
     "resume_sync",
     "retry_rejects",
-    "row_as_of",
-    "row_history",
+    "row_as_of_with",
+    "row_history_with",
     "run_in_part",
     "schedule_records",
     "search_memories",

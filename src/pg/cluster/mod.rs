@@ -6,9 +6,10 @@
 //!
 //! - `ship`: a call for a workspace goes as a whole to the node of its part, in one statement (`carry`); `calls` says which do.
 //! - `part`: while a statement on a shard runs, the session works in the shard's part. So do the triggers of shards.
-//! - `copy`: so does COPY.
+//! - `utility`: so do COPY and TRUNCATE.
 //! - `alone`: a call that is all of its transaction, which its node commits by itself.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
+//! - `columns`: numbers of columns that are others in a shard.
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
 //! - `moved`: what is to be done where a part comes from another node.
@@ -20,6 +21,7 @@
 mod alone;
 mod calls;
 pub(crate) mod carry;
+mod columns;
 pub(crate) mod moved;
 pub(crate) mod names;
 pub(crate) mod nodes;

@@ -57,30 +57,46 @@ pub(crate) fn hold() -> bool {
 }
 
 /// Keeps the part of a workspace where it is until the transaction ends: what is sent there next arrives.
-pub(super) fn hold_elsewhere(workspace: &Text) {
+pub(crate) fn hold_elsewhere(workspace: &Text) {
     // SAFETY: a variable; a standby takes no such locks.
     if unsafe { pg_sys::RecoveryInProgress() } {
         return;
     }
+    if let Some((place, colocation)) = place_of(workspace.as_str()) {
+        lock(place, colocation);
+    }
+}
+
+/// The place of the part of a workspace among all, and how Citus calls what lies together.
+fn place_of(workspace: &str) -> Option<(u32, i32)> {
     // SAFETY: reads the bytes of the text: what `hashtext` does where the collation tells texts by their bytes, as that of a
     // database does.
-    let hash = unsafe {
-        let bytes = workspace.as_str().as_bytes();
-        hash_bytes(bytes.as_ptr(), bytes.len() as c_int) as i32
-    };
+    let hash = unsafe { hash_bytes(workspace.as_ptr(), workspace.len() as c_int) as i32 };
     let is_current =
         PARTS.with_borrow(|known| known.as_ref().is_some_and(|(_, _, made)| made.is_current()));
     if !is_current {
         PARTS.set(places::parts());
     }
-    let found = PARTS.with_borrow(|known| {
+    PARTS.with_borrow(|known| {
         let (begin, colocation, _) = known.as_ref()?;
         let place = begin.partition_point(|first| *first <= hash).checked_sub(1)?;
         Some((place as u32, *colocation))
-    });
-    if let Some((place, colocation)) = found {
-        lock(place, colocation);
+    })
+}
+
+/// Whether rows of a workspace lie where the session works: everywhere, where it works in no part.
+pub(crate) fn is_of_part(workspace: &str) -> bool {
+    match part::place() {
+        None => true,
+        Some((_, place)) => {
+            place_of(workspace).is_none_or(|(number, _)| i64::from(number) == place.number)
+        }
     }
+}
+
+/// Whether this node is among nodes, by their numbers in Citus' list of groups.
+pub(crate) fn is_among(groups: &[i32]) -> bool {
+    places::own_group().is_some_and(|own| groups.contains(&own))
 }
 
 /// By what a stay of the session's part on this node is told from others, and from times before the cluster was. None where

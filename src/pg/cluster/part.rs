@@ -139,6 +139,7 @@ pub(super) fn leave() {
 
 /// The session has been told the workspace that it works in, as long as it works in the part.
 pub(crate) fn enter() {
+    watch();
     ENTERED.set(true);
 }
 
@@ -183,7 +184,7 @@ pub(crate) fn is_elsewhere(relation: pg_sys::Oid, is_written: bool) -> bool {
 }
 
 /// Whether Citus opened the session, from another node.
-pub(super) fn is_of_citus() -> bool {
+pub(crate) fn is_of_citus() -> bool {
     // SAFETY: a variable: null, or a C string.
     unsafe {
         let name = pg_sys::application_name;

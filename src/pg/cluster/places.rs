@@ -67,6 +67,10 @@ thread_local! {
           WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass AND s.shardminvalue = $1",
         &[pg_sys::TEXTOID],
     ) };
+    static OWN_GROUP: Statement = const { Statement::new(
+        c"SELECT pg_catalog.min(l.groupid) FROM pg_catalog.pg_dist_local_group AS l",
+        &[],
+    ) };
     static METHOD: Statement = const { Statement::new(
         c"SELECT p.partmethod::text, p.repmodel::text FROM pg_catalog.pg_dist_partition AS p
           WHERE p.logicalrelid::pg_catalog.oid = $1",
@@ -218,6 +222,16 @@ pub(super) fn is_here(place: Place) -> bool {
     Spi::connect_mut(|client| {
         let rows = IS_HERE.with(|plan| plan.run_latest(client, &[Some(place.shard_id.into())]));
         rows.iter::<1>().next().and_then(|row| row.boolean(0)) == Some(true)
+    })
+}
+
+/// The group of this node in Citus' list; none where there is no cluster.
+pub(super) fn own_group() -> Option<i32> {
+    relation::named_exactly(c"pg_catalog", c"pg_dist_local_group")?;
+    let _looking = Looking::begin();
+    Spi::connect_mut(|client| {
+        let rows = OWN_GROUP.with(|plan| plan.run_latest(client, &[]));
+        rows.iter::<1>().next().and_then(|row| row.integer(0))
     })
 }
 

@@ -1,14 +1,14 @@
 //! Within a part, statements on Kepler's tables are planned on the part's shards of them.
 //!
 //! They stay as they were written; the planner gets the oids of the shards, whose columns, indexes, checks and triggers
-//! are those of the tables. Policies are those of the tables, which were put into the statement before it is planned.
+//! are those of the tables. (Where columns have other numbers, `columns` sees to it.) Policies are those of the tables, which were put into the statement before it is planned.
 //!
 //! A plan belongs to the part that it was made in. Statements of Rust keep one for each part (`plan`). Those that Postgres
 //! keeps for functions in SQL and PL/pgSQL carry a mark, and are planned anew after a change of the part.
 
 // As in `planner`: errors pass through as Postgres raised them, so no value with a destructor is on their way.
 
-use super::{is_loaded, part, places};
+use super::{columns, is_loaded, part, places};
 use crate::error::{Error, Report};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -155,6 +155,11 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
             if (*query).resultRelation == at + 1 && part::is_everywhere((*entry).relid) {
                 refuse((*entry).relid);
             }
+            LockRelationOid(shard, (*entry).rellockmode);
+            let numbers = columns::numbers((*entry).relid, shard);
+            if !numbers.is_null() {
+                columns::place(query, at + 1, shard, numbers);
+            }
             let conflict = (*query).onConflict;
             if (*query).resultRelation == at + 1
                 && !conflict.is_null()
@@ -162,7 +167,7 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
             {
                 (*conflict).constraint = constraint_of((*conflict).constraint, shard);
             }
-            LockRelationOid(shard, (*entry).rellockmode);
+            let entry = pg_sys::list_nth((*query).rtable, at).cast::<pg_sys::RangeTblEntry>();
             (*entry).relid = shard;
         }
         for at in 0..pg_sys::list_length((*query).rteperminfos) {
@@ -170,6 +175,10 @@ unsafe extern "C-unwind" fn visit(node: *mut pg_sys::Node, found: *mut c_void) -
                 pg_sys::list_nth((*query).rteperminfos, at).cast::<pg_sys::RTEPermissionInfo>();
             let shard = part::shard_of((*info).relid);
             if shard != pg_sys::InvalidOid {
+                let numbers = columns::numbers((*info).relid, shard);
+                if !numbers.is_null() {
+                    columns::place_rights(info, numbers);
+                }
                 (*info).relid = shard;
             }
         }

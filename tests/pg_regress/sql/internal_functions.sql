@@ -45,6 +45,11 @@ INSERT INTO c_calls VALUES
     ('untrack', 'drop_feed_triggers', 'tracked_tables', 'UPDATE'),
     ('row_as_of', 'row_image', NULL, NULL),
     ('row_history', 'row_image', NULL, NULL),
+    -- On a cluster other nodes are asked before.
+    ('row_as_of', 'history_elsewhere', NULL, NULL),
+    ('row_as_of', 'row_as_of_with', NULL, NULL),
+    ('row_history', 'history_elsewhere', NULL, NULL),
+    ('row_history', 'row_history_with', NULL, NULL),
     ('structure_of', 'table_facts', NULL, NULL),
     ('update_document', 'json_update_changes', NULL, NULL),
     ('upsert_document', 'json_update_changes', NULL, NULL),
