@@ -4627,6 +4627,13 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.lies_now(regclass) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.lies_now(regclass) IS 'Internal: how a table lies, as Citus knows it';
+CREATE FUNCTION kepler_internal.lock_memories(workspace_id text)
+ RETURNS void
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'lock_memories_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.lock_memories(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.lock_memories(text) IS 'Internal: keeps others from writing memories of a workspace until the transaction ends';
 CREATE OR REPLACE FUNCTION kepler_internal.lock_relations(relations regclass[], modes text[], lock_timeout_ms integer, max_attempts integer)
  RETURNS void
  LANGUAGE plpgsql
