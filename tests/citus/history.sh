@@ -11,7 +11,7 @@ source "$ROOT/tools/citus.sh"
 alone=kepler_citus_history_alone
 database=kepler_citus_history
 start_cluster
-for name in $alone $database; do drop_cluster_database $name; done
+for name in $alone $database; do drop_cluster_database "$name"; done
 for role in reader other both none; do on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS kepler_history_$role"; done
 cluster_database $alone install
 for role in reader other both none; do on_node "$COORDINATOR" -d $alone -c "CREATE ROLE kepler_history_$role LOGIN"; done
@@ -94,7 +94,7 @@ write() {
   moment "write $writes by a role"
   if [[ $writes -eq 1 ]]; then
     for name in $alone $database; do
-      "$PG_BIN/psql" -Xq -d $name -c "INSERT INTO public.followed SELECT 'kepler.records', r.id, 'one' FROM kepler.records AS r WHERE r.workspace_id = 'w' AND r.external_id = 'one'"
+      "$PG_BIN/psql" -Xq -d "$name" -c "INSERT INTO public.followed SELECT 'kepler.records', r.id, 'one' FROM kepler.records AS r WHERE r.workspace_id = 'w' AND r.external_id = 'one'"
     done
   fi
 }
@@ -214,8 +214,9 @@ anchor=$(ask -c 'SELECT kepler.seal_history()')
 [[ $anchor =~ ^1=[0-9]+:[0-9a-f]{64},2=[0-9]+:[0-9a-f]{64}$ ]] || die "the anchor: $anchor"
 # verified PATTERN [AFTER]
 verified() {
-  local said
-  said=$(ask -c "SELECT outcome, problem FROM kepler.verify_history('$anchor'${2:+, '$2'})")
+  local said after=NULL
+  [[ -z ${2:-} ]] || after="'$2'"
+  said=$(ask -c "SELECT outcome, problem FROM kepler.verify_history('$anchor', $after)")
   # shellcheck disable=SC2053
   [[ $said == $1 ]] || die "verify_history says \"$said\" instead of \"$1\""
 }
