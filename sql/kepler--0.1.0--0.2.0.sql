@@ -3478,7 +3478,11 @@ CREATE FUNCTION kepler_internal.feed_kept_for()
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
-    SELECT CASE WHEN NOT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed') THEN interval '30 days' END
+    -- Each node of a cluster drops its feed by age: a consumer's place there says nothing of the feed of another one.
+    SELECT CASE
+        WHEN kepler_internal.is_distributed() THEN
+            coalesce((SELECT min(r.keep) FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed'), interval '30 days')
+        WHEN NOT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed') THEN interval '30 days' END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.feed_kept_for() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.feed_kept_for() IS 'Internal: how long maintain keeps the feed; NULL where a retention policy says it';
@@ -6804,6 +6808,7 @@ CREATE FUNCTION kepler_internal.status_of_work(OUT queue jsonb, OUT runs jsonb)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
 #variable_conflict use_variable
 BEGIN
@@ -6838,6 +6843,7 @@ CREATE OR REPLACE FUNCTION kepler_internal.table_status(relation regclass)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
 AS $function$
 DECLARE
     counted_up_to constant bigint := 64 * 1024 * 1024;

@@ -41,7 +41,11 @@ $$;
 CREATE FUNCTION kepler_internal.feed_kept_for() RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
-    SELECT CASE WHEN NOT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed') THEN interval '30 days' END
+    -- Each node of a cluster drops its feed by age: a consumer's place there says nothing of the feed of another one.
+    SELECT CASE
+        WHEN kepler_internal.is_distributed() THEN
+            coalesce((SELECT min(r.keep) FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed'), interval '30 days')
+        WHEN NOT EXISTS (SELECT FROM kepler.retention_policies AS r WHERE r.table_name = 'kepler.feed') THEN interval '30 days' END
 $$;
 
 -- Whether the feed holds what is older: a partition, or rows of the default partition. NULL: nobody asks here.

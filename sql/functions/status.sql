@@ -5,6 +5,8 @@
 CREATE FUNCTION kepler_internal.table_status(relation regclass) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
+-- To start workers takes longer than to count what is counted.
+SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     counted_up_to constant bigint := 64 * 1024 * 1024;
@@ -35,6 +37,7 @@ $$;
 CREATE FUNCTION kepler_internal.status_of_work(OUT queue jsonb, OUT runs jsonb)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
+SET max_parallel_workers_per_gather = 0
 AS $$
 #variable_conflict use_variable
 BEGIN
