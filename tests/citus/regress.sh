@@ -52,15 +52,15 @@ adapt() {
 }
 # What tells a node from another, and what Citus says besides, in the text that is read.
 without_nodes() {
-  sed -E -e '/^DETAIL:  from .*:[0-9]+$/d' -e '/^(CONTEXT:  )?while executing command on /d' -e 's/^CONTEXT:  //' \
+  sed -E -e '/^WARNING:  savepoint /d' -e '/^DETAIL:  from .*:[0-9]+$/d' -e '/^(CONTEXT:  )?while executing command on /d' -e 's/^CONTEXT:  //' \
     -e 's#/tmp/kepler-[0-9]+-(coordinator|worker[12])-citus#NODE#g' -e 's/_10[2-9][0-9]{3}\b/_SHARD/g' \
     -e 's/\bc[0-9a-z]{23}\b/CUID/g' -e 's/\b20[2-9][0-9]-[0-9]{2}-[0-9]{2}[ T][0-9:.]{8,15}([+-][0-9:]{2,5}| [A-Z]{3})?/TIME/g' \
-    -e 's/--+/--/g' -e 's/  +/ /g' -e 's/ $//'
+    -e 's/pg_temp_[0-9]+/pg_temp/g' -e 's/--+/--/g' -e 's/  +/ /g' -e 's/ $//'
 }
 # is_otherwise KIND NAME FILE: after the file $out/results/NAME.out, which FILE compares.
 is_otherwise() {
   local out=${3%/*} known=$ROOT/tests/citus/differs/$1/$2.diff
-  diff -U0 <(without_nodes <"$out/expected/$2.out") <(without_nodes <"$out/results/$2.out") | sed -e 1,2d -e 's/^@@.*/@@/' >"$out/$2.otherwise" || true
+  diff -U0 <(without_nodes <"$out/expected/$2.out") <(without_nodes <"$out/results/$2.out") | sed -e 1,2d -e '/^@@/d' >"$out/$2.otherwise" || true
   is_listed "$2" || {
     [[ ! -s $out/$2.otherwise ]]
     return
