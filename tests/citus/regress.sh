@@ -52,7 +52,9 @@ adapt() {
 }
 # What tells a node from another, and what Citus says besides, in the text that is read.
 without_nodes() {
-  sed -E -e '/^WARNING:  savepoint /d' -e '/^DETAIL:  from .*:[0-9]+$/d' -e '/^(CONTEXT:  )?while executing command on /d' -e 's/^CONTEXT:  //' \
+  sed -E -e '/^WARNING:  (savepoint |ERROR:  |canceling statement|connection to the remote node)/d' \
+    -e '/^(CONTEXT:  )?while updating tuple /d' -e '/^(DETAIL:  )?another command is already in progress$/d' \
+    -e 's/\b[A-Z][a-z]{2} [A-Z][a-z]{2} [0-9 ]{2} [0-9:.]{8,15} 20[2-9][0-9]( [A-Z]{3})?/TIME/g' -e '/^DETAIL:  from .*:[0-9]+$/d' -e '/^(CONTEXT:  )?while executing command on /d' -e 's/^CONTEXT:  //' \
     -e 's#/tmp/kepler-[0-9]+-(coordinator|worker[12])-citus#NODE#g' -e 's/_10[2-9][0-9]{3}\b/_SHARD/g' \
     -e 's/\bc[0-9a-z]{23}\b/CUID/g' -e 's/\b20[2-9][0-9]-[0-9]{2}-[0-9]{2}[ T][0-9:.]{8,15}([+-][0-9:]{2,5}| [A-Z]{3})?/TIME/g' \
     -e 's/pg_temp_[0-9]+/pg_temp/g' -e 's/--+/--/g' -e 's/  +/ /g' -e 's/ $//'
