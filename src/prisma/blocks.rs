@@ -15,6 +15,10 @@ pub(super) fn read<'t>(source: &'t Source<'_>, notes: &mut Notes) -> Blocks<'t> 
         notes.syntax(place, "the comment is not closed");
     }
     for (at, text) in source.texts().enumerate() {
+        if let Some(offset) = text.find('\0') {
+            // Neither a text nor a JSON of Postgres can hold it, so no document could.
+            notes.syntax(Place::start(at).plus(offset), "a schema holds no null bytes");
+        }
         let mut reader = Reader { lines: Lines::new(text, at), notes, closed: false };
         reader.file(&mut blocks);
     }

@@ -190,6 +190,17 @@ fn spoilt() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn null_bytes_are_told() {
+    for text in [
+        "model A {\n  id Int @id\n}\n/// \0\nmodel B {\n  id Int @id\n}",
+        "// \0\nmodel A {\n  id Int @id @map(\"\0\")\n}",
+    ] {
+        let problems = read(text).unwrap_err();
+        assert!(problems[0].contains("null bytes"), "{problems:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
