@@ -5,9 +5,9 @@
 
 use crate::access::error::AccessError;
 use crate::access::owner::{INSTALLED, Owner};
-use crate::access::{grant, level, statistics};
+use crate::access::{grant, inbox, level, statistics};
 use crate::error::{Error, Report};
-use crate::pg::cluster::{self, part};
+use crate::pg::cluster::{self, nodes, part};
 use crate::pg::encoding::require_utf8;
 use crate::pg::local_settings::LocalSettings;
 use crate::pg::whole::Spi;
@@ -268,6 +268,8 @@ fn run_pending() -> Result<i32, Error> {
                 (c"citus.enable_ddl_propagation", c"off")
             }])
         });
+        // Each node has seen to its own list.
+        let _told = nodes::Told::begin();
         // From here on with the rights of the owner alone, also for a superuser.
         let acting = Owner::of(owner).act();
         let found = match installed {
@@ -290,6 +292,9 @@ fn run_pending() -> Result<i32, Error> {
             )?;
         }
         drop(acting);
+        if !is_distributed {
+            inbox::guard(client, Owner::of(owner), false)?;
+        }
         grant::share_with_monitor(client, Owner::of(owner))?;
         grant::share_anew(client, Owner::of(owner))?;
         if is_distributed && found < LATEST {

@@ -193,6 +193,8 @@ BEGIN
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
+        PERFORM kepler_internal.guard_inbox(true);
+        PERFORM kepler_internal.watch_levels(true);
         PERFORM kepler_internal.set_levels_of_nodes();
         RETURN QUERY SELECT t.relation, 'unchanged' FROM kepler_internal.cluster_tables() AS t
             WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
@@ -243,6 +245,8 @@ BEGIN
         GRANT SELECT, INSERT ON kepler.two_phase TO PUBLIC;
         EXECUTE 'SELECT citus_add_local_table_to_metadata(''kepler.two_phase'')';
     END IF;
+    -- Before the parts are made, which get checks and rights as they are then.
+    PERFORM kepler_internal.guard_inbox(true);
     FOR key IN
         SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
         ORDER BY t.lies DESC, t.relation::text
@@ -283,6 +287,7 @@ BEGIN
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
     PERFORM kepler_internal.complete_nodes();
+    PERFORM kepler_internal.watch_levels(true);
     PERFORM kepler_internal.set_levels_of_nodes();
     PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
@@ -469,6 +474,8 @@ BEGIN
             master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
+    PERFORM kepler_internal.guard_inbox(false);
+    PERFORM kepler_internal.watch_levels(false);
     PERFORM kepler_internal.begin_feed_anew();
     PERFORM kepler_internal.begin_history_anew(shared);
     PERFORM set_config('session_replication_role', 'origin', true);

@@ -114,14 +114,22 @@ BEGIN
 END
 $$;
 
--- The levels of access that roles of this node have; in all workspaces where workspace is NULL.
+-- The levels of access that roles of this node have; in all workspaces where workspace is NULL. A row is of the role that was meant,
+-- whatever it is called now; in a copy of the database in another cluster, of the one of its name that has the rights.
 CREATE FUNCTION kepler_internal.levels_here(OUT role text, OUT level text, OUT workspace text) RETURNS SETOF record
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
-    SELECT l.* FROM (
-        SELECT a.role_name::text, a.level::text, NULL::text FROM kepler.access_levels AS a
-        UNION ALL SELECT m.role_name::text, m.level::text, m.workspace_id FROM kepler.workspace_members AS m) AS l (role, level, workspace)
-    WHERE l.role IN (SELECT r.rolname FROM pg_roles AS r)
+    SELECT r.rolname::text, l.level, l.workspace
+    FROM (
+        SELECT 'kepler.access_levels'::regclass, a.role_name, a.level, NULL::text, a.granted_to FROM kepler.access_levels AS a
+        UNION ALL
+        SELECT 'kepler.workspace_members'::regclass, m.role_name, m.level, m.workspace_id, m.granted_to FROM kepler.workspace_members AS m
+    ) AS l (list, role_name, level, workspace, granted_to)
+    CROSS JOIN (SELECT p.system_identifier::text FROM pg_control_system() AS p) AS c (own)
+    JOIN pg_roles AS r ON CASE WHEN split_part(l.granted_to, '/', 1) = c.own THEN l.granted_to = concat(c.own, '/', r.oid)
+        ELSE r.rolname = l.role_name AND EXISTS (
+            SELECT FROM pg_class AS t CROSS JOIN LATERAL aclexplode(t.relacl) AS x
+            WHERE t.oid = l.list AND x.grantee = r.oid AND x.privilege_type = 'SELECT') END
 $$;
 
 -- Has roles of this node have these levels and no others: those that the coordinator knows, which may be older than the cluster.
@@ -160,6 +168,32 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT kepler_internal.run_on_other_nodes(format('SELECT kepler_internal.set_levels(%L)',
         (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)))
+$$;
+
+-- Has what is done to the lists of levels by hand reach the other nodes too, or no longer. On the coordinator.
+CREATE FUNCTION kepler_internal.watch_levels(is_needed boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    list text;
+BEGIN
+    FOREACH list IN ARRAY ARRAY['access_levels', 'workspace_members'] LOOP
+        IF NOT is_needed THEN
+            EXECUTE format('DROP TRIGGER IF EXISTS tell_nodes ON kepler.%I', list);
+            EXECUTE format('DROP TRIGGER IF EXISTS tell_nodes_truncated ON kepler.%I', list);
+            CONTINUE;
+        END IF;
+        CONTINUE WHEN 2 = (
+            SELECT count(*) FROM pg_trigger AS g WHERE g.tgrelid = format('kepler.%I', list)::regclass
+                AND g.tgfoid = 'kepler_internal.tell_nodes()'::regprocedure AND g.tgenabled = 'A');
+        EXECUTE format('CREATE OR REPLACE TRIGGER tell_nodes AFTER INSERT OR UPDATE OR DELETE ON kepler.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_nodes()', list);
+        EXECUTE format('CREATE OR REPLACE TRIGGER tell_nodes_truncated AFTER TRUNCATE ON kepler.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_nodes()', list);
+        EXECUTE format('ALTER TABLE kepler.%I ENABLE ALWAYS TRIGGER tell_nodes, ENABLE ALWAYS TRIGGER tell_nodes_truncated', list);
+    END LOOP;
+END
 $$;
 
 -- Sets up workers that came after the tables were distributed: Citus has made the shared tables there, and nothing else.

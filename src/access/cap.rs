@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::pg::cluster::{self, part, tell};
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
-use crate::pg::rights::{self, Wanted};
+use crate::pg::rights::{self, Of, Wanted};
 use crate::pg::{in_transaction, role};
 use pgrx::pg_sys;
 
@@ -69,7 +69,12 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
         let workspace = current::workspace_id()?;
         (member.levels_in(&workspace), Some(workspace))
     };
-    if levels == member.union() || level::hold(levels, given.rights, wanted) {
+    // Rows come to a part with all of their columns: see `inbox`.
+    let is_whole = cluster::is_loaded()
+        && level::name_inserted_columns(given.rights)
+        && part::whole(wanted.relation) != wanted.relation;
+    let of = if is_whole { Of::SomeColumn } else { wanted.of };
+    if levels == member.union() || level::hold(levels, given.rights, &Wanted { of, ..*wanted }) {
         return Ok(());
     }
     let (schema, table) = relation::names(wanted.relation).unwrap_or_default();
@@ -102,6 +107,7 @@ fn look_across_nodes(
     if is_written && part::is_elsewhere(wanted.relation, true) {
         tell::write()?;
     }
+    require_columns(standing, wanted, &given)?;
     let is_of_statement = part::is_of_statement(wanted.relation);
     let knows_it_there = match standing {
         Standing::NoLevel | Standing::Nowhere => true,
@@ -124,6 +130,37 @@ fn look_across_nodes(
     }
     tell::tell(&current::workspace_id()?)?;
     if is_written { tell::write() } else { Ok(()) }
+}
+
+/// Of a table whose levels name the columns that may be inserted into, Citus needs the right on all of them: see `inbox`.
+fn require_columns(
+    standing: &Standing,
+    wanted: &Wanted<'_>,
+    given: &impl Fn() -> Result<Option<Given>, Error>,
+) -> Result<(), Error> {
+    let Standing::Member(member) = standing else { return Ok(()) };
+    if wanted.rights & pg_sys::ACL_INSERT as pg_sys::AclMode == 0
+        || part::whole(wanted.relation) != wanted.relation
+    {
+        return Ok(());
+    }
+    match given()? {
+        Some(given)
+            if level::name_inserted_columns(given.rights)
+                && !level::hold(member.union(), given.rights, wanted) =>
+        {
+            Err(no_right(wanted))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// As Postgres says it, with the hint.
+fn no_right(wanted: &Wanted<'_>) -> Error {
+    let (schema, table) = relation::names(wanted.relation).unwrap_or_default();
+    let level = level::lowest(&schema, &table, &role::rights(wanted.rights));
+    let (role, level) = (role::name(wanted.user), level.map_or("admin", Level::name));
+    AccessError::NoRight { table, role, level }.into()
 }
 
 /// A statement whose rights were looked at in one workspace goes on in no other: policies ask for the workspace at each row,

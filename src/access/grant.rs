@@ -2,6 +2,7 @@
 //! are there and on those that come later.
 
 use super::error::AccessError;
+use super::inbox;
 use super::level::{self, INTERNAL_SCHEMA, Level, Levels, Made, SCHEMA};
 use super::members;
 use super::of_blueprint::blueprint_tables;
@@ -58,6 +59,7 @@ fn grant_access(
             client,
             &call("grant_access", role, Some(level.name()), workspace.as_deref()),
         )?;
+        let _told = nodes::Told::begin();
         let _for_itself = nodes::for_itself(client)?;
         owner.require_own_code(client, ACCESS_LEVELS)?;
         {
@@ -93,6 +95,7 @@ fn revoke_access(
     let workspace = workspace_id.map(|id| name("workspace_id", Some(id))).transpose()?;
     Ok(Spi::connect_mut(|client| -> Result<bool, Error> {
         nodes::run_elsewhere(client, &call("revoke_access", role, None, workspace.as_deref()))?;
+        let _told = nodes::Told::begin();
         let _for_itself = nodes::for_itself(client)?;
         owner.require_own_code(client, ACCESS_LEVELS)?;
         let taken = {
@@ -174,6 +177,7 @@ fn give(client: &mut SpiClient<'_>, owner: Owner, role: &str, levels: Levels) ->
         for grant in levels.iter().flat_map(|level| level::grants(level, &name)) {
             run(client, &grant)?;
         }
+        inbox::share(client, role, levels)?;
         for table in made_tables(client, owner)? {
             let on = qualified(DATA_SCHEMA, &table);
             for level in levels.iter() {

@@ -274,6 +274,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
     ("make_history_triggers", ADMINS),
+    ("may_take_in", WRITERS),
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("merge_inbox_step", ANY),
@@ -457,6 +458,11 @@ pub(crate) fn grants(level: Level, role: &str) -> Vec<String> {
         .collect()
 }
 
+/// The grant on the columns of the inbox.
+pub(crate) fn grant_on_inbox(level: Level, role: &str) -> Option<String> {
+    grant(TAKE_IN[level as usize], "TABLE", &qualified(SCHEMA, "inbox"), role)
+}
+
 /// The grant on a sequence that fills a column of a blueprint's table.
 pub(crate) fn grant_on_sequence(level: Level, sequence: &str, role: &str) -> Option<String> {
     let may_insert = DATA[level as usize].contains("INSERT");
@@ -499,6 +505,11 @@ pub(crate) fn is_shared(relation: &str) -> bool {
 /// Whether a relation tells a role where it may work, and is read before a workspace is chosen.
 pub(crate) fn is_list(relation: &str) -> bool {
     matches!(relation, "access_levels" | "workspace_members" | "schema_versions")
+}
+
+/// Whether rights of levels name the columns that may be inserted into, and no others.
+pub(crate) fn name_inserted_columns(given: &Rights) -> bool {
+    given.iter().any(|rights| rights.starts_with("INSERT ("))
 }
 
 /// What the levels have on one of Kepler's own relations.

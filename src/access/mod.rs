@@ -5,13 +5,14 @@
 //! those on tables of blueprints;
 //! `hint` tells whoever lacks one how to get it. `membership` says in which workspaces a role has which levels, `current`
 //! in which one the session works, and `cap` refuses what its level there does not hold. `statistics` knows the servers on
-//! which policies are not enough.
+//! which policies are not enough, and `inbox` sees to the table that has none, on a cluster.
 
 pub(crate) mod cap;
 pub(crate) mod current;
 pub(crate) mod error;
 pub(crate) mod grant;
 pub(crate) mod hint;
+pub(crate) mod inbox;
 pub(crate) mod level;
 mod members;
 pub(crate) mod membership;

@@ -217,6 +217,15 @@ const TOUCHED: &[&str] = &["touch_updated_at", "keep_workspace"];
 /// The tables of which sessions remember rows.
 const ANNOUNCED: &[&str] =
     &["touch_updated_at", "keep_workspace", "announce", "announce_change", "announce_truncated"];
+/// The same of the lists of levels, of which other nodes of a cluster are told.
+const LISTED: &[&str] = &[
+    "touch_updated_at",
+    "keep_workspace",
+    "announce",
+    "announce_truncated",
+    "tell_nodes",
+    "tell_nodes_truncated",
+];
 /// The same of one that all workspaces share.
 const SHARED: &[&str] = &["touch_updated_at", "guard_shared", "announce", "announce_truncated"];
 
@@ -252,8 +261,8 @@ pub(crate) const RETENTION_POLICIES: &[OwnTable] =
 
 /// Who has which level of access.
 pub(crate) const ACCESS_LEVELS: &[OwnTable] = &[
-    OwnTable { name: "access_levels", triggers: ANNOUNCED },
-    OwnTable { name: "workspace_members", triggers: ANNOUNCED },
+    OwnTable { name: "access_levels", triggers: LISTED },
+    OwnTable { name: "workspace_members", triggers: LISTED },
 ];
 
 /// The lists of blueprints.
@@ -267,8 +276,8 @@ pub(crate) const BLUEPRINTS: &[OwnTable] = &[
 /// What `install()` writes to itself, and what must not have been replaced before it runs a step.
 pub(crate) const INSTALLED: &[OwnTable] = &[
     OwnTable { name: "schema_versions", triggers: &[] },
-    OwnTable { name: "access_levels", triggers: ANNOUNCED },
-    OwnTable { name: "workspace_members", triggers: ANNOUNCED },
+    OwnTable { name: "access_levels", triggers: LISTED },
+    OwnTable { name: "workspace_members", triggers: LISTED },
     OwnTable { name: "workspaces", triggers: ANNOUNCED },
 ];
 

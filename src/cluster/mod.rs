@@ -4,6 +4,7 @@
 
 mod empty;
 mod enter;
+mod levels;
 mod look;
 
 pub(crate) use enter::{register, require_other_node};

@@ -4,6 +4,31 @@ use super::part;
 use crate::error::Error;
 use crate::pg::local_settings::LocalSettings;
 use pgrx::spi::SpiClient;
+use std::cell::Cell;
+
+thread_local! {
+    static IS_TOLD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this lives, whoever changes levels of access tells the other nodes of it. Also an error that ends the call drops it.
+pub(crate) struct Told(bool);
+
+impl Told {
+    pub(crate) fn begin() -> Self {
+        Self(IS_TOLD.replace(true))
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        IS_TOLD.set(self.0);
+    }
+}
+
+/// Whether levels change that nobody tells other nodes of: those of a table that somebody changes by hand.
+pub(crate) fn are_untold() -> bool {
+    !IS_TOLD.get() && part::current() == 0 && part::is_distributed()
+}
 
 /// Runs a statement on all other nodes, if this is the coordinator of a cluster that the tables are distributed in: in this
 /// transaction, but on nodes that have no part yet. Before the same is done here, since both would lock the same rows.

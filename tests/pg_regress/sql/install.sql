@@ -135,7 +135,7 @@ WHERE p.pronamespace IN ('kepler'::regnamespace, 'kepler_internal'::regnamespace
         'distribute_table', 'distribution_problems', 'history_elsewhere', 'install_on_node', 'lies_now', 'maintenance_due_in_parts', 'make_node',
         'node_keys', 'other_nodes', 'part_keys', 'plan_distribution', 'prepare_node', 'require_active_nodes', 'require_node', 'run_in_part', 'run_on_idle_node',
         'set_up_new_nodes',
-        'set_up_node', 'turn_views', 'undistribute', 'verify_history_of_nodes', 'wait_for_workspace_of_part');
+        'set_up_node', 'turn_views', 'undistribute', 'verify_history_of_nodes', 'wait_for_workspace_of_part', 'watch_levels');
 
 -- In PL/pgSQL their variables win over columns, which may be anybody's: a user may add one of any name to Kepler's tables.
 SELECT p.oid::regprocedure AS function FROM pg_proc AS p

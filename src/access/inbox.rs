@@ -1,0 +1,125 @@
+//! Rights on `kepler.inbox` on a cluster.
+//!
+//! No policy says whose a row of the inbox is, since COPY takes none. On one server the rights do: levels may insert into some
+//! columns, and the workspace is none of them. Citus sends rows with all of their columns, so that parts must let roles insert into
+//! all. There a check looks at each row, and `cap` keeps sessions to the columns of their levels.
+//!
+//! Where the check is not, roles have the rights of one server, and Citus' rows are refused.
+
+use super::current::{WorkspaceError, workspace_id};
+use super::level::{self, Levels};
+use super::members;
+use super::membership::{self, Standing};
+use super::owner::Owner;
+use crate::error::Error;
+use crate::pg::role;
+use crate::pg::whole::Spi;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::prelude::*;
+use pgrx::spi::SpiClient;
+
+const CHECK: &str = "inbox_rows_of_session";
+
+/// Most rows are of the session's workspace, which costs them no more than a policy would.
+const CONDITION: &str =
+    "workspace_id = kepler.current_workspace_id() OR kepler_internal.may_take_in(workspace_id)";
+
+/// Whether the check is there, and does what it is for.
+fn is_guarded(client: &mut SpiClient<'_>) -> Result<bool, Error> {
+    let found = client
+        .update(
+            "SELECT EXISTS (
+                 SELECT FROM pg_catalog.pg_constraint AS k
+                 JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
+                     AND d.refobjid = pg_catalog.to_regprocedure('kepler_internal.may_take_in(text)')
+                 WHERE k.conrelid = pg_catalog.to_regclass('kepler.inbox_rows') AND k.conname = $1
+                     AND k.contype = 'c' AND k.convalidated)",
+            None,
+            &[CHECK.into()],
+        )?
+        .first()
+        .get_one::<bool>()?;
+    Ok(found == Some(true))
+}
+
+/// Gives a role what its levels have on the inbox beside the columns, or takes it. Called as the owner.
+pub(super) fn share(client: &mut SpiClient<'_>, role: &str, levels: Levels) -> Result<(), Error> {
+    let to = level::role_sql(role);
+    let columns: Vec<String> =
+        levels.iter().filter_map(|level| level::grant_on_inbox(level, &to)).collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let has_all = client
+        .update(
+            "SELECT pg_catalog.has_table_privilege($1::name, 'kepler.inbox', 'INSERT')",
+            None,
+            &[role.into()],
+        )?
+        .first()
+        .get_one::<bool>()?
+        == Some(true);
+    let commands = match (is_guarded(client)?, has_all) {
+        (true, false) => vec![format!("GRANT INSERT ON TABLE kepler.inbox TO {to}")],
+        // It takes the rights on columns too.
+        (false, true) => {
+            let mut commands = vec![format!("REVOKE INSERT ON TABLE kepler.inbox FROM {to}")];
+            commands.extend(columns);
+            commands
+        }
+        _ => Vec::new(),
+    };
+    for command in commands {
+        client.update(command.as_str(), None, &[])?;
+    }
+    Ok(())
+}
+
+/// Internal: puts the check of the inbox in its place, or takes it away, and gives roles the rights that they have with it, or
+/// without.
+#[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
+#[search_path(pg_catalog, pg_temp)]
+fn guard_inbox(is_needed: bool) -> Result<(), ErrorReport> {
+    let owner = Owner::find()?;
+    owner.require_caller("distribute them").map_err(Error::from)?;
+    Ok(Spi::connect_mut(|client| guard(client, owner, is_needed))?)
+}
+
+/// The same. Without a cluster nothing is there, but in a copy of a database that was part of one.
+pub(crate) fn guard(
+    client: &mut SpiClient<'_>,
+    owner: Owner,
+    is_needed: bool,
+) -> Result<(), Error> {
+    let _owner = owner.act();
+    let is_there = is_guarded(client)?;
+    if !is_needed && !is_there {
+        return Ok(());
+    }
+    if is_needed != is_there {
+        let change = if is_needed {
+            format!("ADD CONSTRAINT {CHECK} CHECK ({CONDITION})")
+        } else {
+            format!("DROP CONSTRAINT {CHECK}")
+        };
+        client.update(format!("ALTER TABLE kepler.inbox_rows {change}").as_str(), None, &[])?;
+    }
+    for (role, levels) in members::roles(client)? {
+        share(client, &role, levels)?;
+    }
+    Ok(())
+}
+
+/// Internal: whether a row of the inbox of another workspace than the session's may be stored: by the owner, who moves rows and
+/// restores them. Fails for everybody else.
+#[pg_extern(schema = "kepler_internal", stable, parallel_safe)]
+fn may_take_in(workspace_id_of_row: &str) -> Result<bool, ErrorReport> {
+    if matches!(*membership::standing(role::current()), Standing::Anywhere) {
+        return Ok(true);
+    }
+    let own = workspace_id()?;
+    if own == workspace_id_of_row {
+        return Ok(true);
+    }
+    Err(Error::from(WorkspaceError::Foreign { asked: workspace_id_of_row.to_owned(), own }).into())
+}

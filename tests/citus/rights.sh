@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# Promise: roles have on a cluster the rights that they have on one server, where only some columns of a table are theirs to change,
+# and no others: they load into the inbox by COPY and INSERT, in their own workspace alone, whatever node they talk to and whatever they
+# say that they are; also after parts have moved. What is done by hand to the lists of levels holds on all nodes, with the transaction
+# that does it.
+# shellcheck source=tools/lib.sh
+source "$(dirname "$0")/../../tools/lib.sh"
+# shellcheck source=tools/citus.sh
+source "$ROOT/tools/citus.sh"
+
+database=kepler_citus_rights
+start_cluster
+roles=(one two all varies reader worker new)
+for name in "$database" "${database}_copy"; do drop_cluster_database "$name"; done
+for role in "${roles[@]}" renamed; do on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS kepler_rights_$role"; done
+cluster_database "$database" install
+for role in "${roles[@]}"; do on_node "$COORDINATOR" -d "$database" -c "CREATE ROLE kepler_rights_$role LOGIN"; done
+# run_as NODE ROLE: plays what stands on its input, on a node; answers and codes of errors in one line.
+run_as() (
+  use_server "$1" citus
+  PGOPTIONS='-c client_min_messages=warning' "$PG_BIN/psql" -XAtq -v VERBOSITY=sqlstate -d "$database" ${2:+-U "kepler_rights_$2"} 2>&1 | tr '\n' ' ' | sed 's/ERROR:  //g; s/ *$//'
+)
+# expect WANTED ROLE [NODE]: the same, held against what is meant to come.
+expect() { local got; got=$(run_as "${3:-$COORDINATOR}" "$2"); [[ $got == "$1" ]] || die "${2:-owner} on ${3:-the coordinator}: \"$got\" instead of \"$1\""; }
+expect '' '' <<'SQL'
+SELECT kepler.create_workspace(w) FROM unnest('{acme,globex}'::text[]) AS w \g /dev/null
+INSERT INTO kepler.connections (workspace_id, id, name, reference_id) VALUES ('acme', 'crm', 'crm', 'crm'), ('globex', 'crm', 'crm', 'crm');
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'a', 'a@example.com'), ('globex', 'g', 'g@example.com');
+SELECT kepler.upsert_record('lead', '1', '{"n": 1}', source => 'crm', workspace_id => 'acme') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_all', 'writer') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_one', 'writer', 'acme') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_two', 'writer', 'acme') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_two', 'admin', 'globex') \g /dev/null
+SQL
+run=$(run_as "$COORDINATOR" '' <<<"SELECT sync_run_id FROM kepler.begin_sync('crm', 'lead', workspace_id => 'acme')")
+of_globex=$(run_as "$COORDINATOR" '' <<<"SELECT sync_run_id FROM kepler.begin_sync('crm', 'lead', workspace_id => 'globex')")
+distribute "$database"
+# Some get their levels on the cluster.
+expect '' '' <<'SQL'
+SELECT kepler.grant_access('kepler_rights_varies', 'reader', 'acme') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_varies', 'writer', 'globex') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_reader', 'reader', 'acme') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_worker', 'worker', 'acme') \g /dev/null
+SQL
+
+# loads WHEN: each role loads what it may, and nothing else. The inbox is empty before and after.
+loads() {
+  expect '4' one <<SQL
+SET kepler.sync_run_id = '$run';
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "1"}
+\\.
+COPY kepler.inbox (external_id, data, deleted) FROM STDIN (FORMAT csv, HEADER);
+external_id,data,deleted
+2,{},f
+\\.
+INSERT INTO kepler.inbox (line) VALUES ('{"id": "3"}'), ('{"id": "4"}');
+SELECT count(*) FROM kepler.inbox_rows WHERE workspace_id = 'acme' AND sync_run_id = '$run';
+SQL
+  expect '42501 42501' two <<SQL
+SET kepler.sync_run_id = '$run';
+COPY kepler.inbox (line) FROM STDIN;
+INSERT INTO kepler.inbox (line) VALUES ('{}');
+SQL
+  expect 'acme 5 globex 2 globex' two <<SQL
+BEGIN;
+SELECT kepler.use_workspace('acme');
+SET LOCAL kepler.sync_run_id = '$run';
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "5"}
+\\.
+SELECT count(*) FROM kepler.inbox_rows;
+COMMIT;
+BEGIN;
+SELECT kepler.use_workspace('globex');
+SET LOCAL kepler.sync_run_id = '$of_globex';
+SAVEPOINT a;
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "undone"}
+\\.
+ROLLBACK TO a;
+PREPARE load AS INSERT INTO kepler.inbox (line) VALUES (\$1);
+EXECUTE load ('{"id": "1"}');
+EXECUTE load ('{"id": "2"}');
+SELECT count(*) FROM kepler.inbox_rows;
+SELECT DISTINCT workspace_id FROM kepler.inbox_rows;
+COMMIT;
+SQL
+  expect 'acme 1 globex 42704' all <<SQL
+SELECT kepler.use_workspace('acme', false);
+SET kepler.sync_run_id = '$run';
+INSERT INTO kepler.inbox (line) SELECT format('{"id": "%s"}', i) FROM generate_series(6, 9) AS i;
+SELECT count(*) FROM kepler.inbox_rows WHERE line LIKE '%"9"%';
+-- A run of another workspace is unknown.
+SELECT kepler.use_workspace('globex', false);
+INSERT INTO kepler.inbox (line) VALUES ('{}');
+SQL
+  expect 'acme 42501 42501 globex' varies <<SQL
+SELECT kepler.use_workspace('acme', false);
+SET kepler.sync_run_id = '$run';
+COPY kepler.inbox (line) FROM STDIN;
+INSERT INTO kepler.inbox (line) VALUES ('{}');
+SELECT kepler.use_workspace('globex', false);
+SET kepler.sync_run_id = '$of_globex';
+INSERT INTO kepler.inbox (line) VALUES ('{"id": "3"}');
+SQL
+  for role in reader worker new; do
+    expect '42501 42501' $role <<SQL
+SET kepler.sync_run_id = '$run';
+COPY kepler.inbox (line) FROM STDIN;
+INSERT INTO kepler.inbox (line) VALUES ('{}');
+SQL
+  done
+  # Nobody names the workspace, or the number, by any way.
+  expect '42501 42501 42501 42501 42501 42501 42501 42501' one <<SQL
+COPY kepler.inbox FROM STDIN;
+COPY kepler.inbox (workspace_id, sync_run_id, line) FROM STDIN;
+COPY kepler.inbox (id, sync_run_id, line) FROM STDIN;
+INSERT INTO kepler.inbox (workspace_id, sync_run_id, line) VALUES ('acme', '$run', '{}');
+INSERT INTO kepler.inbox (workspace_id, sync_run_id, line) VALUES ('globex', '$of_globex', '{}');
+INSERT INTO kepler.inbox (id, sync_run_id, line) OVERRIDING SYSTEM VALUE VALUES (1, '$run', '{}');
+INSERT INTO kepler.inbox_rows (workspace_id, sync_run_id, line) VALUES ('acme', '$run', '{}');
+SELECT count(*) FROM kepler.inbox;
+SQL
+  # On a node of the rows, at the parts themselves, as a session of Citus', with the workspace of another.
+  for node in "${CITUS_WORKERS[@]}"; do
+    for name in nobody citus_internal; do
+      expect 't 42501 42501 42501 42501 42501' one "$node" <<SQL
+SET citus.override_table_visibility = off;
+SET citus.enable_manual_changes_to_shards = on;
+SELECT 'kepler.' || min(relname) FILTER (WHERE relname ~ '^inbox_[0-9]+\$') AS part, 'kepler.' || min(relname) FILTER (WHERE relname ~ '^inbox_rows_[0-9]+\$') AS rows
+    FROM pg_class WHERE relnamespace = 'kepler'::regnamespace AND relname ~ '^inbox_' \\gset
+SELECT has_table_privilege(:'part', 'INSERT');
+SET application_name = '$name gpid=1';
+SET kepler.sent_workspace_id = 'globex';
+INSERT INTO :part (workspace_id, sync_run_id, id, line) OVERRIDING SYSTEM VALUE VALUES ('globex', '$of_globex', 1, '{}');
+COPY :part (workspace_id, sync_run_id, id, line) FROM STDIN;
+globex	$of_globex	1	{}
+\\.
+INSERT INTO :rows (workspace_id, sync_run_id, id, line) OVERRIDING SYSTEM VALUE VALUES ('globex', '$of_globex', 1, '{}');
+TRUNCATE :part;
+SELECT count(*) FROM :part;
+SQL
+    done
+  done
+  expect 'acme|9 globex|3' '' <<'SQL'
+SELECT workspace_id, count(*) FROM kepler.inbox GROUP BY 1 ORDER BY 1;
+DELETE FROM kepler.inbox;
+SQL
+  # Columns of other tables: a worker's of records, a reader's of its consumers and of what a search notes.
+  expect '{"by": "worker"} 42501 42501 42501' worker <<'SQL'
+UPDATE kepler.records SET enrichment = '{"by": "worker"}' WHERE external_id = '1' RETURNING enrichment;
+UPDATE kepler.records SET data = '{}' WHERE external_id = '1';
+UPDATE kepler.records SET enrichment = '{}', external_id = '2' WHERE external_id = '1';
+INSERT INTO kepler.records (entity_type) VALUES ('lead');
+SQL
+  expect '42501 42501' reader <<'SQL'
+UPDATE kepler.consumers SET cursor = cursor;
+UPDATE kepler.consumers SET name = 'other';
+UPDATE kepler.memory_access SET hits = 1;
+UPDATE kepler.memory_access SET memory_id = 'other';
+SQL
+  echo "rights hold $1"
+}
+loads 'on the cluster'
+for mode in block_writes force_logical; do
+  for workspace in acme globex; do
+    expect '' '' <<SQL
+CALL citus_cleanup_orphaned_resources();
+SELECT citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, n.nodename, n.nodeport, shard_transfer_mode => '$mode')
+FROM citus_shards AS s JOIN pg_dist_node AS n ON n.nodename <> s.nodename AND n.groupid > 0
+WHERE s.shardid = get_shard_id_for_distribution_column('kepler.parts', '$workspace') \\g /dev/null
+SQL
+  done
+  loads "after $mode"
+done
