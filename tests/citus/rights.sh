@@ -12,7 +12,9 @@ database=kepler_citus_rights
 start_cluster
 roles=(one two all varies reader worker new)
 for name in "$database" "${database}_copy"; do drop_cluster_database "$name"; done
-for role in "${roles[@]}" renamed; do on_node "$COORDINATOR" -d postgres -c "DROP ROLE IF EXISTS kepler_rights_$role"; done
+for node in "${CITUS_NODES[@]}"; do
+  for role in "${roles[@]}" renamed; do on_node "$node" -d postgres -c "DROP ROLE IF EXISTS kepler_rights_$role"; done
+done
 cluster_database "$database" install
 for role in "${roles[@]}"; do on_node "$COORDINATOR" -d "$database" -c "CREATE ROLE kepler_rights_$role LOGIN"; done
 # run_as NODE ROLE: plays what stands on its input, on a node; answers and codes of errors in one line.
@@ -174,3 +176,81 @@ SQL
   done
   loads "after $mode"
 done
+
+# The lists of levels, changed by hand. levels: what each node has.
+levels() {
+  local node
+  for node in "${CITUS_WORKERS[@]}"; do
+    on_node "$node" -d "$database" -c "SELECT string_agg(concat_ws(':', replace(l.role, 'kepler_rights_', ''), l.level, l.workspace), ' ' ORDER BY l.role, l.workspace) FROM kepler_internal.levels_here() AS l"
+  done
+}
+# are WANTED: on all nodes alike.
+are() { local got; got=$(levels | sort -u); [[ $got == "$1" ]] || die "levels: \"$got\" instead of \"$1\""; }
+before='all:writer one:writer:acme reader:reader:acme two:writer:acme two:admin:globex varies:reader:acme varies:writer:globex worker:worker:acme'
+are "$before"
+# A membership that is taken ends with the next statement; one that is given begins.
+expect 'acme a globex g' two <<'SQL'
+SELECT kepler.use_workspace('acme', false);
+SELECT string_agg(id, NULL) FROM kepler.users;
+SELECT kepler.use_workspace('globex', false);
+SELECT string_agg(id, NULL) FROM kepler.users;
+SQL
+expect '' '' <<<"DELETE FROM kepler.workspace_members WHERE role_name = 'kepler_rights_two' AND workspace_id = 'acme'"
+are "${before/ two:writer:acme/}"
+expect '42501 g 0' two <<'SQL'
+SELECT kepler.use_workspace('acme', false);
+SELECT string_agg(id, NULL) FROM kepler.users;
+SELECT count(*) FROM kepler.users WHERE workspace_id = 'acme';
+SQL
+for node in "${CITUS_WORKERS[@]}"; do
+  expect 'g 42501' two "$node" <<'SQL'
+SELECT string_agg(id, NULL) FROM kepler.users;
+SELECT kepler.use_workspace('acme', false);
+SQL
+done
+expect '' '' <<<"INSERT INTO kepler.workspace_members (workspace_id, role_name, level, granted_to)
+  SELECT 'acme', role_name, 'writer', granted_to FROM kepler.workspace_members WHERE role_name = 'kepler_rights_two'"
+are "$before"
+expect 'acme a' two <<'SQL'
+SELECT kepler.use_workspace('acme', false);
+SELECT string_agg(id, NULL) FROM kepler.users;
+SQL
+# It is of its transaction, and of its part.
+expect '' '' <<'SQL'
+BEGIN;
+DELETE FROM kepler.workspace_members;
+ROLLBACK;
+BEGIN;
+SAVEPOINT a;
+TRUNCATE kepler.workspace_members, kepler.access_levels;
+ROLLBACK TO a;
+UPDATE kepler.access_levels SET level = 'reader';
+COMMIT;
+SQL
+are "${before/all:writer/all:reader}"
+# No other triggers fire, and no row is a role's that has come to a name, or has no rights.
+expect '' '' <<'SQL'
+SET session_replication_role = replica;
+UPDATE kepler.access_levels SET level = 'writer';
+RESET session_replication_role;
+INSERT INTO kepler.workspace_members (workspace_id, role_name, level) VALUES ('acme', 'kepler_rights_new', 'admin'), ('acme', 'kepler_rights_nobody', 'admin');
+SQL
+are "$before"
+expect '' '' <<'SQL'
+ALTER ROLE kepler_rights_reader RENAME TO kepler_rights_renamed;
+CREATE ROLE kepler_rights_reader LOGIN;
+DELETE FROM kepler.workspace_members WHERE role_name IN ('kepler_rights_new', 'kepler_rights_nobody');
+SQL
+are "${before/ reader:reader:acme/ renamed:reader:acme}"
+# Who may not tell the nodes changes nothing.
+expect '42501' two <<<"DELETE FROM kepler.workspace_members"
+# grant_access and revoke_access go on from there, and all can be taken at once.
+expect '' '' <<'SQL'
+SELECT kepler.grant_access('kepler_rights_new', 'reader', 'globex') \g /dev/null
+SELECT kepler.revoke_access('kepler_rights_renamed') \g /dev/null
+SQL
+are "${before/all:writer one:writer:acme reader:reader:acme/all:writer new:reader:globex one:writer:acme}"
+expect '' '' <<<'TRUNCATE kepler.workspace_members'
+are 'all:writer'
+expect '42501' one <<<'SELECT count(*) FROM kepler.users'
+echo 'lists that are changed by hand hold everywhere'
