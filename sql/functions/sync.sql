@@ -21,14 +21,14 @@ BEGIN
 END
 $$;
 
--- Before rows are copied in for the run that the setting names.
+-- Before rows are copied in for the run that the setting names. It may be the first that a session does with Kepler.
 CREATE FUNCTION kepler_internal.require_copied_run() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET kepler.plan_for_large_tables = on
 AS $$
 #variable_conflict use_variable
 DECLARE
-    run constant text := nullif(current_setting('kepler.sync_run_id'), '');
+    run constant text := nullif(current_setting('kepler.sync_run_id', true), '');
     status text;
 BEGIN
     IF run IS NULL THEN

@@ -7,7 +7,8 @@
 //! Where the check is not, roles have the rights of one server, and Citus' rows are refused.
 
 use super::current::{WorkspaceError, workspace_id};
-use super::level::{self, Levels};
+use super::grant::run;
+use super::level::{self, Level, Levels};
 use super::members;
 use super::membership::{self, Standing};
 use super::owner::Owner;
@@ -42,35 +43,40 @@ fn is_guarded(client: &mut SpiClient<'_>) -> Result<bool, Error> {
     Ok(found == Some(true))
 }
 
-/// Gives a role what its levels have on the inbox beside the columns, or takes it. Called as the owner.
+/// Gives a role what its levels have on the inbox beside the columns. Called as the owner.
 pub(super) fn share(client: &mut SpiClient<'_>, role: &str, levels: Levels) -> Result<(), Error> {
     let to = level::role_sql(role);
-    let columns: Vec<String> =
-        levels.iter().filter_map(|level| level::grant_on_inbox(level, &to)).collect();
-    if columns.is_empty() {
-        return Ok(());
+    let takes_in = levels.iter().any(|level| level::grant_on_inbox(level, &to).is_some());
+    if takes_in && is_guarded(client)? {
+        run(client, &format!("GRANT INSERT ON TABLE kepler.inbox TO {to}"))?;
     }
-    let has_all = client
-        .update(
-            "SELECT pg_catalog.has_table_privilege($1::name, 'kepler.inbox', 'INSERT')",
-            None,
-            &[role.into()],
-        )?
-        .first()
-        .get_one::<bool>()?
-        == Some(true);
-    let commands = match (is_guarded(client)?, has_all) {
-        (true, false) => vec![format!("GRANT INSERT ON TABLE kepler.inbox TO {to}")],
+    Ok(())
+}
+
+/// Takes what was given beside the columns, from whoever has both: also from a role that is on no list any more. Called as the owner.
+fn take(client: &mut SpiClient<'_>) -> Result<(), Error> {
+    let rows = client.update(
+        "SELECT r.rolname::text
+         FROM pg_catalog.pg_class AS c CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) AS x
+         JOIN pg_catalog.pg_roles AS r ON r.oid = x.grantee
+         WHERE c.oid = 'kepler.inbox'::pg_catalog.regclass AND x.privilege_type = 'INSERT' AND EXISTS (
+             SELECT FROM pg_catalog.pg_attribute AS a CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) AS y
+             WHERE a.attrelid = c.oid AND a.attname = 'line' AND y.grantee = x.grantee AND y.privilege_type = 'INSERT')
+         ORDER BY r.rolname",
+        None,
+        &[],
+    )?;
+    let mut roles = Vec::new();
+    for row in rows {
+        roles.extend(row[1].value::<String>()?);
+    }
+    for role in roles {
+        let to = level::role_sql(&role);
         // It takes the rights on columns too.
-        (false, true) => {
-            let mut commands = vec![format!("REVOKE INSERT ON TABLE kepler.inbox FROM {to}")];
-            commands.extend(columns);
-            commands
+        run(client, &format!("REVOKE INSERT ON TABLE kepler.inbox FROM {to}"))?;
+        if let Some(grant) = level::grant_on_inbox(Level::Writer, &to) {
+            run(client, &grant)?;
         }
-        _ => Vec::new(),
-    };
-    for command in commands {
-        client.update(command.as_str(), None, &[])?;
     }
     Ok(())
 }
@@ -92,20 +98,26 @@ pub(crate) fn guard(
     is_needed: bool,
 ) -> Result<(), Error> {
     let _owner = owner.act();
-    let is_there = is_guarded(client)?;
-    if !is_needed && !is_there {
-        return Ok(());
-    }
-    if is_needed != is_there {
-        let change = if is_needed {
-            format!("ADD CONSTRAINT {CHECK} CHECK ({CONDITION})")
-        } else {
-            format!("DROP CONSTRAINT {CHECK}")
-        };
-        client.update(format!("ALTER TABLE kepler.inbox_rows {change}").as_str(), None, &[])?;
-    }
-    for (role, levels) in members::roles(client)? {
-        share(client, &role, levels)?;
+    match (is_needed, is_guarded(client)?) {
+        (true, is_there) => {
+            if !is_there {
+                run(
+                    client,
+                    &format!(
+                        "ALTER TABLE kepler.inbox_rows ADD CONSTRAINT {CHECK} CHECK ({CONDITION})"
+                    ),
+                )?;
+            }
+            for (role, levels) in members::roles(client)? {
+                share(client, &role, levels)?;
+            }
+        }
+        // The rights go before what they rest on.
+        (false, true) => {
+            take(client)?;
+            run(client, &format!("ALTER TABLE kepler.inbox_rows DROP CONSTRAINT {CHECK}"))?;
+        }
+        (false, false) => {}
     }
     Ok(())
 }

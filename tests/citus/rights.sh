@@ -8,6 +8,8 @@ source "$(dirname "$0")/../../tools/lib.sh"
 # shellcheck source=tools/citus.sh
 source "$ROOT/tools/citus.sh"
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 database=kepler_citus_rights
 start_cluster
 roles=(one two all varies reader worker new)
@@ -254,3 +256,39 @@ expect '' '' <<<'TRUNCATE kepler.workspace_members'
 are 'all:writer'
 expect '42501' one <<<'SELECT count(*) FROM kepler.users'
 echo 'lists that are changed by hand hold everywhere'
+
+# On one server again, and in a copy of the cluster's database there, rights are those of one server.
+# checks DATABASE: what stands for the rows of the inbox, and who may insert into all of its columns.
+checks() {
+  on_node "$COORDINATOR" -d "$1" -c "SELECT (SELECT count(*) FROM pg_constraint WHERE conname = 'inbox_rows_of_session'),
+    (SELECT string_agg(replace(r.rolname, 'kepler_rights_', ''), ' ' ORDER BY r.rolname) FROM pg_roles AS r
+     WHERE r.rolname LIKE 'kepler\_rights\_%' AND has_table_privilege(r.rolname, 'kepler.inbox', 'INSERT')),
+    (SELECT string_agg(replace(r.rolname, 'kepler_rights_', ''), ' ' ORDER BY r.rolname) FROM pg_roles AS r
+     WHERE r.rolname LIKE 'kepler\_rights\_%' AND has_any_column_privilege(r.rolname, 'kepler.inbox', 'INSERT')),
+    (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'tell\_nodes%')"
+}
+expect '' '' <<'SQL'
+SELECT kepler.revoke_access('kepler_rights_two') \g /dev/null
+SELECT kepler.grant_access('kepler_rights_one', 'writer', 'acme') \g /dev/null
+SQL
+is() { [[ $2 == "$3" ]] || die "$1: \"$2\", and not \"$3\""; }
+is 'on the cluster' "$(checks "$database")" '1|all one varies|all one varies|4'
+"$PG_BIN/pg_dump" -d "$database" --extension=kepler --extension=vector >"$work/dump.sql"
+on_node "$COORDINATOR" -d postgres -c "CREATE DATABASE ${database}_copy TEMPLATE template0"
+on_node "$COORDINATOR" -d "${database}_copy" -o /dev/null -f "$work/dump.sql"
+is 'in a copy' "$(checks "${database}_copy")" '1|all one varies|all one varies|4'
+# said SQL…: what a role that nobody has on a list says there, to get at another workspace.
+said() { on_node "$COORDINATOR" -d "${database}_copy" -v VERBOSITY=sqlstate -c "SET ROLE kepler_rights_$1" -c "$2" 2>&1 || true; }
+forged="INSERT INTO kepler.inbox (workspace_id, sync_run_id, line) VALUES ('globex', '$of_globex', '{}')"
+for role in one all varies; do is "$role, in a copy" "$(said $role "$forged")" 'ERROR:  42501'; done
+on_node "$COORDINATOR" -d "${database}_copy" -o /dev/null -c 'SELECT kepler.install()'
+is 'after install()' "$(checks "${database}_copy")" '0||all one varies|4'
+for role in one all varies; do is "$role, after install()" "$(said $role "$forged")" 'ERROR:  42501'; done
+# Nobody is told there.
+on_node "$COORDINATOR" -d "${database}_copy" -c "DELETE FROM kepler.access_levels"
+are 'all:writer one:writer:acme'
+expect '' '' <<<'SELECT kepler.undistribute() \g /dev/null'
+is 'after undistribute()' "$(checks "$database")" '0||all one varies|0'
+expect '42501 42501' varies <<<"$forged; INSERT INTO kepler.inbox (sync_run_id, line) VALUES ('$run', '{}');"
+expect '1' one <<<"INSERT INTO kepler.inbox (sync_run_id, line) VALUES ('$run', '{}'); SELECT count(*) FROM kepler.inbox_rows;"
+echo 'and go on one server'

@@ -227,6 +227,9 @@ pub(in crate::pg) unsafe fn is_in_own_schema(relation: pg_sys::Oid) -> bool {
 /// The number of the part of a shard; 0 of what is none.
 #[pgrx::pg_guard]
 pub(super) unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
+    if !has_catalog() {
+        return 0;
+    }
     watch();
     // It lies on every node, and says nothing of a part.
     if everywhere(|shards| shards.by_shard.contains_key(&relation)) {
@@ -265,7 +268,15 @@ pub(super) unsafe extern "C-unwind" fn learn(relation: pg_sys::Oid) -> u32 {
     })
 }
 
+/// Whether Citus is in this database too, and not in the server alone.
+fn has_catalog() -> bool {
+    relation::named_exactly(c"pg_catalog", c"pg_dist_partition").is_some()
+}
+
 fn everywhere<T>(look: impl FnOnce(&Shards) -> T) -> T {
+    if !has_catalog() {
+        return look(&Shards::default());
+    }
     let is_current =
         EVERYWHERE.with_borrow(|known| known.as_ref().is_some_and(|(_, made)| made.is_current()));
     if !is_current {
@@ -438,7 +449,7 @@ pub(crate) fn lies(table: pg_sys::Oid) -> Lies {
         return lies;
     }
     let at = generation();
-    if relation::named_exactly(c"pg_catalog", c"pg_dist_partition").is_none() {
+    if !has_catalog() {
         return Lies::Here;
     }
     let lies = places::look_up(table);
