@@ -78,7 +78,7 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Error> {
     if levels == member.union() || level::hold(levels, given.rights, &Wanted { of, ..*wanted }) {
         return Ok(());
     }
-    let (schema, table) = relation::names(wanted.relation).unwrap_or_default();
+    let (schema, table) = relation::names(part::whole(wanted.relation)).unwrap_or_default();
     let rights = role::rights(wanted.rights);
     let needed = level::lowest(&schema, &table, &rights).map_or("admin", Level::name);
     let role = role::name(wanted.user);
@@ -158,7 +158,7 @@ fn require_columns(
 
 /// As Postgres says it, with the hint.
 fn no_right(wanted: &Wanted<'_>) -> Error {
-    let (schema, table) = relation::names(wanted.relation).unwrap_or_default();
+    let (schema, table) = relation::names(part::whole(wanted.relation)).unwrap_or_default();
     let level = level::lowest(&schema, &table, &role::rights(wanted.rights));
     let (role, level) = (role::name(wanted.user), level.map_or("admin", Level::name));
     AccessError::NoRight { table, role, level }.into()

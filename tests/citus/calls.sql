@@ -645,6 +645,91 @@ RESET kepler.workspace_id;
 RESET client_min_messages;
 DELETE FROM kepler.users WHERE id LIKE 'own%';
 
+\echo == The inbox, and what a COPY is refused for
+SELECT sync_run_id AS run FROM kepler.begin_sync('c', 'order', source => 'crm', workspace_id => 'acme') \gset
+SET ROLE kepler_calls_both;
+SELECT kepler.use_workspace('acme', false);
+SET kepler.sync_run_id = :'run';
+COPY kepler.inbox (line) FROM STDIN;
+{"id": "copied 1", "n": 1}
+{"id": "copied 2", "n": 2}
+
+\.
+BEGIN;
+INSERT INTO kepler.inbox (external_id, data, deleted) VALUES ('copied 3', '{}', false), ('copied 4', '{}', NULL);
+SAVEPOINT a;
+INSERT INTO kepler.inbox (line) SELECT format('{"id": "undone %s"}', i) FROM generate_series(1, 3) AS i;
+ROLLBACK TO a;
+COMMIT;
+SELECT line, external_id, data, deleted FROM kepler.inbox_rows WHERE workspace_id = 'acme' ORDER BY id;
+-- A COPY is given no hint on one server, and the detail names what was told.
+\set VERBOSITY terse
+COPY kepler.inbox (workspace_id, line) FROM STDIN;
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.inbox (workspace_id, sync_run_id, line) VALUES ('globex', 'x', '{}');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.inbox (line) VALUES ('{}') RETURNING id;
+\echo :LAST_ERROR_SQLSTATE
+COPY kepler.inbox (line, external_id) FROM STDIN;
+{}	both
+\.
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+SET kepler.sync_run_id = 'no such run';
+COPY kepler.inbox (line) FROM STDIN;
+{}
+\.
+\echo :LAST_ERROR_SQLSTATE
+RESET kepler.sync_run_id;
+COPY kepler.inbox (line) FROM STDIN;
+{}
+\.
+\echo :LAST_ERROR_SQLSTATE
+RESET ROLE;
+RESET kepler.workspace_id;
+CALL kepler.merge_inbox(:'run', id_key => 'id', workspace_id => 'acme');
+SELECT external_id, deleted_at FROM kepler.records WHERE workspace_id = 'acme' AND external_id LIKE 'copied%' ORDER BY 1;
+SELECT kepler.abort_sync(:'run', 'enough', workspace_id => 'acme') IS NOT NULL AS aborted;
+SET kepler.sync_run_id = :'run';
+SELECT kepler.use_workspace('acme', false);
+\set VERBOSITY sqlstate
+COPY kepler.inbox (line) FROM STDIN;
+{}
+\.
+\set VERBOSITY default
+RESET kepler.workspace_id;
+RESET kepler.sync_run_id;
+COPY kepler.users (workspace_id, id, email) FROM STDIN;
+acme	u	again@example.com
+\.
+\echo :LAST_ERROR_SQLSTATE
+COPY kepler.conversations (workspace_id, id, user_id) FROM STDIN;
+acme	of nobody	nobody
+\.
+\echo :LAST_ERROR_SQLSTATE
+COPY kepler.conversations (workspace_id, id, user_id) FROM STDIN;
+nowhere	of nobody	nobody
+\.
+\echo :LAST_ERROR_SQLSTATE
+COPY kepler.users (workspace_id, id, email, metadata) FROM STDIN;
+acme	copied	c@example.com	{"password": "hunter2hunter2"}
+\.
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY terse
+COPY kepler.users (workspace_id, id, email, created_at) FROM STDIN;
+acme	copied	c@example.com	\N
+\.
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+COPY kepler.users (workspace_id, id, email, metadata) FROM STDIN;
+acme	copied	c@example.com	{"not json
+\.
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.users (workspace_id, id, email) SELECT s.workspace, 'u', 'again@example.com' FROM staging AS s WHERE s.workspace = 'acme' LIMIT 1;
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO kepler.users (workspace_id, id, email, metadata) SELECT s.workspace, 'copied', 'c@example.com', '{"password": "hunter2hunter2"}' FROM staging AS s WHERE s.workspace = 'acme' LIMIT 1;
+\echo :LAST_ERROR_SQLSTATE
+
 \echo == TRUNCATE
 TRUNCATE kepler.enrichment_attempts;
 SELECT count(*) FROM kepler.enrichment_attempts;

@@ -9,6 +9,7 @@
 //! - `utility`: so do COPY and TRUNCATE.
 //! - `alone`: a call that is all of its transaction, which its node commits by itself.
 //! - `rewrite`: what is planned meanwhile on a table of Kepler's is planned on the part's shard of it. Citus has no say in it.
+//! - `copied`: what a COPY is refused for keeps its SQLSTATE and its hint.
 //! - `columns`: numbers of columns that are others in a shard.
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
@@ -23,6 +24,7 @@ mod alone;
 mod calls;
 pub(crate) mod carry;
 mod columns;
+mod copied;
 pub(crate) mod moved;
 pub(crate) mod names;
 pub(crate) mod narrow;
@@ -52,6 +54,7 @@ pub(crate) fn register() {
     let _ = LOADED.set(is_loaded);
     if is_loaded {
         utility::register();
+        copied::register();
     }
 }
 

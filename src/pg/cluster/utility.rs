@@ -2,7 +2,7 @@
 
 // As in `planner`: errors pass through as Postgres raised them, so no value with a destructor is on their way.
 
-use super::part;
+use super::{copied, part};
 use pgrx::pg_sys;
 use std::ffi::c_char;
 use std::sync::OnceLock;
@@ -45,13 +45,21 @@ unsafe extern "C-unwind" fn utility(
     to: *mut pg_sys::DestReceiver,
     completion: *mut pg_sys::QueryCompletion,
 ) {
-    // SAFETY: Postgres calls the hook with a statement that it wants run; what was there before runs it. A pointer to it
+    // SAFETY: Postgres calls the hook with a statement that it wants run; what was there before runs it. The entry lies in this frame as
+    // long as it is linked: it is unlinked below, or by whoever catches an error. A pointer to the statement
     // tells this statement from others, and is not read.
     unsafe {
         let begun = part::current() == 0
             && part::go_to(part_of((*statement).utilityStmt), statement.cast());
+        let mut depth = 0;
+        let is_copied = begun && (*(*statement).utilityStmt).type_ == pg_sys::NodeTag::T_CopyStmt;
+        let mut entry = copied::entry(is_copied, &mut depth);
+        if entry.callback.is_some() {
+            pg_sys::error_context_stack = &mut entry;
+        }
         let next = BEFORE_UTILITY.get().copied().flatten().unwrap_or(standard_ProcessUtility);
         next(statement, text, is_read_only, context, parameters, environment, to, completion);
+        pg_sys::error_context_stack = entry.previous;
         if begun {
             part::leave();
         }
