@@ -273,6 +273,8 @@ BEGIN
     SELECT array_agg(t.relation) INTO missing FROM kepler_internal.cluster_tables() AS t
     WHERE t.lies IN ('by workspace', 'everywhere') AND kepler_internal.lies_now(t.relation) IS NULL;
     IF missing IS NULL THEN
+        PERFORM kepler_internal.guard_inbox(true);
+        PERFORM kepler_internal.watch_levels(true);
         PERFORM kepler_internal.set_levels_of_nodes();
         RETURN QUERY SELECT t.relation, 'unchanged' FROM kepler_internal.cluster_tables() AS t
             WHERE t.lies IN ('by workspace', 'everywhere') ORDER BY t.relation::text;
@@ -323,6 +325,8 @@ BEGIN
         GRANT SELECT, INSERT ON kepler.two_phase TO PUBLIC;
         EXECUTE 'SELECT citus_add_local_table_to_metadata(''kepler.two_phase'')';
     END IF;
+    -- Before the parts are made, which get checks and rights as they are then.
+    PERFORM kepler_internal.guard_inbox(true);
     FOR key IN
         SELECT t.relation, t.lies FROM kepler_internal.cluster_tables() AS t WHERE t.relation = ANY (missing)
         ORDER BY t.lies DESC, t.relation::text
@@ -363,6 +367,7 @@ BEGIN
             MESSAGE = 'a node could not be set up', DETAIL = answer;
     END IF;
     PERFORM kepler_internal.complete_nodes();
+    PERFORM kepler_internal.watch_levels(true);
     PERFORM kepler_internal.set_levels_of_nodes();
     PERFORM kepler_internal.turn_views(NULL);
     RETURN QUERY SELECT t.relation, CASE WHEN t.relation = ANY (missing) THEN 'distributed' ELSE 'unchanged' END
@@ -1521,6 +1526,8 @@ BEGIN
             master_remove_partition_metadata($1, ''kepler'', $2)' USING format('kepler.%I', own)::regclass, own;
         EXECUTE format('DROP TABLE kepler.%I', own);
     END LOOP;
+    PERFORM kepler_internal.guard_inbox(false);
+    PERFORM kepler_internal.watch_levels(false);
     PERFORM kepler_internal.begin_feed_anew();
     PERFORM kepler_internal.begin_history_anew(shared);
     PERFORM set_config('session_replication_role', 'origin', true);
@@ -3918,6 +3925,14 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.guard_execution_question() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.guard_execution_question() IS 'Trigger: refuses direct SQL that would falsify a question or its answer';
+CREATE FUNCTION kepler_internal.guard_inbox(is_needed boolean)
+ RETURNS void
+ LANGUAGE c
+ STRICT
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'guard_inbox_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.guard_inbox(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.guard_inbox(boolean) IS 'Internal: puts the check in its place that says on a cluster whose a row of the inbox is, or takes it away, with the rights that need it';
 CREATE FUNCTION kepler_internal.guard_workflow_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4607,10 +4622,17 @@ CREATE FUNCTION kepler_internal.levels_here(OUT role text, OUT level text, OUT w
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET "kepler.plan_for_large_tables" TO 'on'
 AS $function$
-    SELECT l.* FROM (
-        SELECT a.role_name::text, a.level::text, NULL::text FROM kepler.access_levels AS a
-        UNION ALL SELECT m.role_name::text, m.level::text, m.workspace_id FROM kepler.workspace_members AS m) AS l (role, level, workspace)
-    WHERE l.role IN (SELECT r.rolname FROM pg_roles AS r)
+    SELECT r.rolname::text, l.level, l.workspace
+    FROM (
+        SELECT 'kepler.access_levels'::regclass, a.role_name, a.level, NULL::text, a.granted_to FROM kepler.access_levels AS a
+        UNION ALL
+        SELECT 'kepler.workspace_members'::regclass, m.role_name, m.level, m.workspace_id, m.granted_to FROM kepler.workspace_members AS m
+    ) AS l (list, role_name, level, workspace, granted_to)
+    CROSS JOIN (SELECT p.system_identifier::text FROM pg_control_system() AS p) AS c (own)
+    JOIN pg_roles AS r ON CASE WHEN split_part(l.granted_to, '/', 1) = c.own THEN l.granted_to = concat(c.own, '/', r.oid)
+        ELSE r.rolname = l.role_name AND EXISTS (
+            SELECT FROM pg_class AS t CROSS JOIN LATERAL aclexplode(t.relacl) AS x
+            WHERE t.oid = l.list AND x.grantee = r.oid AND x.privilege_type = 'SELECT') END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.levels_here() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.levels_here() IS 'Internal: the levels of access that roles of this node have';
@@ -5205,6 +5227,13 @@ BEGIN
     UPDATE kepler.workspaces AS w SET deleting_at = marked_at WHERE w.id = workspace_id;
 END
 $function$;
+CREATE FUNCTION kepler_internal.may_take_in(workspace_id_of_row text)
+ RETURNS boolean
+ LANGUAGE c
+ STABLE PARALLEL SAFE STRICT
+AS 'MODULE_PATHNAME', 'may_take_in_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.may_take_in(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.may_take_in(text) IS 'Internal: whether a row of the inbox of another workspace than the session''s may be stored';
 CREATE FUNCTION kepler_internal.metric_names()
  RETURNS TABLE(name text, type text, label_names text[], help text)
  LANGUAGE sql
@@ -6232,6 +6261,34 @@ CREATE FUNCTION kepler_internal.require_cluster_owner()
 AS 'MODULE_PATHNAME', 'require_cluster_owner_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.require_cluster_owner() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.require_cluster_owner() IS 'Internal: fails unless the caller has the rights of the owner of Kepler''s tables';
+CREATE OR REPLACE FUNCTION kepler_internal.require_copied_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    run constant text := nullif(current_setting('kepler.sync_run_id', true), '');
+    status text;
+BEGIN
+    IF run IS NULL THEN
+        RETURN NULL;
+    END IF;
+    -- The run does not sweep before these rows can be seen. Its status is read behind that.
+    PERFORM kepler_internal.share_copied_run(run, kepler.current_workspace_id());
+    SELECT r.status INTO status FROM kepler.sync_runs AS r
+    WHERE r.workspace_id = kepler.current_workspace_id() AND r.id = run;
+    IF status = 'RUNNING' THEN
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION USING
+        ERRCODE = CASE WHEN status IS NULL THEN '42704' ELSE '55000' END,
+        MESSAGE = CASE WHEN status IS NULL THEN format('sync run "%s" does not exist', run) ELSE format('sync run "%s" has ended', run) END,
+        DETAIL = 'The setting kepler.sync_run_id names it.',
+        HINT = 'kepler.begin_sync begins a run, and kepler.resume_sync finds one that is open.';
+END
+$function$;
 CREATE FUNCTION kepler_internal.require_language(language text)
  RETURNS void
  LANGUAGE c
@@ -6869,6 +6926,13 @@ BEGIN
         'rows', row_count, 'estimated', estimated, 'bytes', bytes);
 END
 $function$;
+CREATE FUNCTION kepler_internal.tell_nodes()
+ RETURNS trigger
+ LANGUAGE c
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'tell_nodes_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.tell_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.tell_nodes() IS 'Trigger: gives the other nodes of a cluster the levels that this one has';
 CREATE FUNCTION kepler_internal.tidy_syncs(workspace_id text, max_rows integer)
  RETURNS bigint
  LANGUAGE c
@@ -7230,6 +7294,34 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.wait_for_workspace_of_part(text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.wait_for_workspace_of_part(text) IS 'Internal: waits for those who have inserted rows of a workspace';
+CREATE FUNCTION kepler_internal.watch_levels(is_needed boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    list text;
+BEGIN
+    FOREACH list IN ARRAY ARRAY['access_levels', 'workspace_members'] LOOP
+        IF NOT is_needed THEN
+            EXECUTE format('DROP TRIGGER IF EXISTS tell_nodes ON kepler.%I', list);
+            EXECUTE format('DROP TRIGGER IF EXISTS tell_nodes_truncated ON kepler.%I', list);
+            CONTINUE;
+        END IF;
+        CONTINUE WHEN 2 = (
+            SELECT count(*) FROM pg_trigger AS g WHERE g.tgrelid = format('kepler.%I', list)::regclass
+                AND g.tgfoid = 'kepler_internal.tell_nodes()'::regprocedure AND g.tgenabled = 'A');
+        EXECUTE format('CREATE OR REPLACE TRIGGER tell_nodes AFTER INSERT OR UPDATE OR DELETE ON kepler.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_nodes()', list);
+        EXECUTE format('CREATE OR REPLACE TRIGGER tell_nodes_truncated AFTER TRUNCATE ON kepler.%I
+            FOR EACH STATEMENT EXECUTE FUNCTION kepler_internal.tell_nodes()', list);
+        EXECUTE format('ALTER TABLE kepler.%I ENABLE ALWAYS TRIGGER tell_nodes, ENABLE ALWAYS TRIGGER tell_nodes_truncated', list);
+    END LOOP;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.watch_levels(boolean) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.watch_levels(boolean) IS 'Internal: has what is done by hand to the lists of levels reach the other nodes of a cluster, or no longer';
 CREATE FUNCTION kepler_internal.way_out(class oid, id oid, sub integer, type text, identity text)
  RETURNS text
  LANGUAGE sql

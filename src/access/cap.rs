@@ -2,12 +2,13 @@
 //! that level does not hold is refused. It does something only for roles whose levels differ by workspace, and where a
 //! function that lends the rights of a role is called from a workspace that the role has no such level in.
 
-use super::current;
 use super::error::AccessError;
 use super::level::{self, Level, Levels, Made, Rights};
 use super::membership::{self, Standing};
 use super::owner::Owner;
+use super::{current, inbox};
 use crate::error::Error;
+use crate::pg::cluster::places::Lies;
 use crate::pg::cluster::{self, narrow, part, tell};
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
@@ -139,18 +140,24 @@ fn require_columns(
     wanted: &Wanted<'_>,
     given: &impl Fn() -> Result<Option<Given>, Error>,
 ) -> Result<(), Error> {
-    let Standing::Member(member) = standing else { return Ok(()) };
-    if wanted.rights & pg_sys::ACL_INSERT as pg_sys::AclMode == 0
-        || part::whole(wanted.relation) != wanted.relation
-    {
+    let levels = match standing {
+        Standing::Member(member) => member.union(),
+        Standing::Nowhere => Levels::default(),
+        _ => return Ok(()),
+    };
+    if wanted.rights & pg_sys::ACL_INSERT as pg_sys::AclMode == 0 {
         return Ok(());
     }
+    let table = part::whole(wanted.relation);
     match given()? {
-        Some(given)
-            if level::name_inserted_columns(given.rights)
-                && !level::hold(member.union(), given.rights, wanted) =>
-        {
-            Err(no_right(wanted))
+        Some(given) if level::name_inserted_columns(given.rights) => {
+            let is_whole = table == wanted.relation;
+            if is_whole && !level::hold(levels, given.rights, wanted)
+                || part::lies(table) == Lies::Distributed && !inbox::is_checked()
+            {
+                return Err(no_right(wanted));
+            }
+            Ok(())
         }
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@
 //! columns, and the workspace is none of them. Citus sends rows with all of their columns, so that parts must let roles insert into
 //! all. There a check looks at each row, and `cap` keeps sessions to the columns of their levels.
 //!
-//! Where the check is not, roles have the rights of one server, and Citus' rows are refused.
+//! Where the check is not, roles are not given the right, and rows of those who have it are refused.
 
 use super::current::{WorkspaceError, workspace_id};
 use super::grant::run;
@@ -13,41 +13,45 @@ use super::members;
 use super::membership::{self, Standing};
 use super::owner::Owner;
 use crate::error::Error;
-use crate::pg::role;
 use crate::pg::whole::Spi;
+use crate::pg::{relation, role};
 use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use pgrx::spi::SpiClient;
+use std::ffi::{CStr, c_char};
 
-const CHECK: &str = "inbox_rows_of_session";
+unsafe extern "C-unwind" {
+    /// `src/include/catalog/pg_constraint.h` of Postgres 16 to 18.
+    fn get_relation_constraint_oid(
+        relation: pg_sys::Oid,
+        name: *const c_char,
+        missing_ok: bool,
+    ) -> pg_sys::Oid;
+}
+
+const CHECK: &CStr = c"inbox_rows_of_session";
 
 /// Most rows are of the session's workspace, which costs them no more than a policy would.
 const CONDITION: &str =
     "workspace_id = kepler.current_workspace_id() OR kepler_internal.may_take_in(workspace_id)";
 
-/// Whether the check is there, and does what it is for.
-fn is_guarded(client: &mut SpiClient<'_>) -> Result<bool, Error> {
-    let found = client
-        .update(
-            "SELECT EXISTS (
-                 SELECT FROM pg_catalog.pg_constraint AS k
-                 JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = k.oid
-                     AND d.refobjid = pg_catalog.to_regprocedure('kepler_internal.may_take_in(text)')
-                 WHERE k.conrelid = pg_catalog.to_regclass('kepler.inbox_rows') AND k.conname = $1
-                     AND k.contype = 'c' AND k.convalidated)",
-            None,
-            &[CHECK.into()],
-        )?
-        .first()
-        .get_one::<bool>()?;
-    Ok(found == Some(true))
+/// Whether the check is there. The node of a part has it where the table has it.
+pub(super) fn is_checked() -> bool {
+    let Some(rows) = relation::named_exactly(c"kepler", c"inbox_rows") else { return false };
+    // SAFETY: a look-up in the catalog, of a table that is there; the guard catches what it raises.
+    let found = unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            get_relation_constraint_oid(rows, CHECK.as_ptr(), true)
+        })
+    };
+    found != pg_sys::InvalidOid
 }
 
 /// Gives a role what its levels have on the inbox beside the columns. Called as the owner.
 pub(super) fn share(client: &mut SpiClient<'_>, role: &str, levels: Levels) -> Result<(), Error> {
     let to = level::role_sql(role);
     let takes_in = levels.iter().any(|level| level::grant_on_inbox(level, &to).is_some());
-    if takes_in && is_guarded(client)? {
+    if takes_in && is_checked() {
         run(client, &format!("GRANT INSERT ON TABLE kepler.inbox TO {to}"))?;
     }
     Ok(())
@@ -98,13 +102,14 @@ pub(crate) fn guard(
     is_needed: bool,
 ) -> Result<(), Error> {
     let _owner = owner.act();
-    match (is_needed, is_guarded(client)?) {
+    let name = CHECK.to_string_lossy();
+    match (is_needed, is_checked()) {
         (true, is_there) => {
             if !is_there {
                 run(
                     client,
                     &format!(
-                        "ALTER TABLE kepler.inbox_rows ADD CONSTRAINT {CHECK} CHECK ({CONDITION})"
+                        "ALTER TABLE kepler.inbox_rows ADD CONSTRAINT {name} CHECK ({CONDITION})"
                     ),
                 )?;
             }
@@ -113,11 +118,12 @@ pub(crate) fn guard(
             }
         }
         // The rights go before what they rest on.
-        (false, true) => {
+        (false, is_there) => {
             take(client)?;
-            run(client, &format!("ALTER TABLE kepler.inbox_rows DROP CONSTRAINT {CHECK}"))?;
+            if is_there {
+                run(client, &format!("ALTER TABLE kepler.inbox_rows DROP CONSTRAINT {name}"))?;
+            }
         }
-        (false, false) => {}
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 use crate::error::Error;
 use crate::pg::cluster::nodes;
+use crate::pg::relation;
 use crate::pg::trigger::{self, Nothing};
 use crate::pg::whole::Spi;
 use pgrx::prelude::*;
@@ -12,7 +13,10 @@ use pgrx::prelude::*;
 CREATE FUNCTION kepler_internal.tell_nodes() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 ")]
-fn tell_nodes(_trigger: &PgTrigger<'_>) -> Nothing {
+fn tell_nodes(trigger: &PgTrigger<'_>) -> Nothing {
+    if trigger.relid().ok() != relation::named(c"kepler", c"workspace_members") {
+        trigger::require_table(trigger, c"access_levels");
+    }
     if nodes::are_untold() {
         trigger::raise(tell());
     }
