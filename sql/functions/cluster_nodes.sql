@@ -170,6 +170,42 @@ AS $$
         (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)))
 $$;
 
+-- Has the lists of levels of this node say what the coordinator's do. Rights are as they were, as where somebody changes a list by hand.
+CREATE FUNCTION kepler_internal.set_lists(levels jsonb) RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+AS $$
+#variable_conflict use_variable
+DECLARE
+    own constant text := (SELECT concat(p.system_identifier, '/') FROM pg_control_system() AS p);
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    DELETE FROM kepler.access_levels AS a WHERE NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+        WHERE l.workspace IS NULL AND (a.role_name, a.level, a.granted_to) = (l.role, l.level, concat(own, r.oid)));
+    INSERT INTO kepler.access_levels (role_name, level, granted_to)
+    SELECT l.role, l.level, concat(own, r.oid)
+    FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+    WHERE l.workspace IS NULL
+    ON CONFLICT DO NOTHING;
+    DELETE FROM kepler.workspace_members AS m WHERE NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+        WHERE (m.workspace_id, m.role_name, m.level, m.granted_to) = (l.workspace, l.role, l.level, concat(own, r.oid)));
+    INSERT INTO kepler.workspace_members (workspace_id, role_name, level, granted_to)
+    SELECT l.workspace, l.role, l.level, concat(own, r.oid)
+    FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+    WHERE l.workspace IS NOT NULL
+    ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- On all other nodes.
+CREATE FUNCTION kepler_internal.set_lists_of_nodes() RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT kepler_internal.run_on_other_nodes(format('SELECT kepler_internal.set_lists(%L)',
+        (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)))
+$$;
+
 -- Has what is done to the lists of levels by hand reach the other nodes too, or no longer. On the coordinator.
 CREATE FUNCTION kepler_internal.watch_levels(is_needed boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp

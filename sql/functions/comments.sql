@@ -1385,8 +1385,10 @@ COMMENT ON FUNCTION kepler_internal.emptied_references() IS 'Internal: foreign k
 COMMENT ON FUNCTION kepler_internal.require_node(boolean) IS 'Internal: fails where there is no cluster to set up';
 COMMENT ON FUNCTION kepler_internal.guard_inbox(boolean) IS 'Internal: puts the check in its place that says on a cluster whose a row of the inbox is, or takes it away, with the rights that need it';
 COMMENT ON FUNCTION kepler_internal.may_take_in(text) IS 'Internal: whether a row of the inbox of another workspace than the session''s may be stored';
+COMMENT ON FUNCTION kepler_internal.set_lists(jsonb) IS 'Internal: has the lists of levels of a node of a cluster say what those of the coordinator do';
+COMMENT ON FUNCTION kepler_internal.set_lists_of_nodes() IS 'Internal: the same on all other nodes';
 COMMENT ON FUNCTION kepler_internal.watch_levels(boolean) IS 'Internal: has what is done by hand to the lists of levels reach the other nodes of a cluster, or no longer';
-COMMENT ON FUNCTION kepler_internal.tell_nodes() IS 'Trigger: gives the other nodes of a cluster the levels that this one has';
+COMMENT ON FUNCTION kepler_internal.tell_nodes() IS 'Trigger: has the lists of levels of other nodes of a cluster say what those of this one do';
 COMMENT ON FUNCTION kepler_internal.empty_references() IS 'Trigger: empties the columns that refer to a row that is deleted, where Citus has no foreign key for that';
 COMMENT ON FUNCTION kepler_internal.enter_part(text, text[]) IS 'Internal: begins a call that was sent to the node of its workspace; gives the workspace';
 COMMENT ON FUNCTION kepler_internal.look_into_part(text, text[]) IS 'Internal: begins a call that was sent to a part of a cluster, whatever workspaces lie there; gives the id that named the part';

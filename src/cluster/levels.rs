@@ -25,7 +25,7 @@ fn tell_nodes(trigger: &PgTrigger<'_>) -> Nothing {
 
 fn tell() -> Result<(), Error> {
     Spi::connect_mut(|client| {
-        client.update("SELECT kepler_internal.set_levels_of_nodes()", None, &[])?;
+        client.update("SELECT kepler_internal.set_lists_of_nodes()", None, &[])?;
         Ok(())
     })
 }

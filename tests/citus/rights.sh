@@ -231,6 +231,28 @@ expect 'acme a' two <<'SQL'
 SELECT kepler.use_workspace('acme', false);
 SELECT string_agg(id, NULL) FROM kepler.users;
 SQL
+# Rights stay as they are, here and there: a role that has some by hand is placed in a workspace so, and gets no others.
+for node in "${CITUS_NODES[@]}"; do
+  on_node "$node" -d "$database" -c 'SET citus.enable_ddl_propagation = off' -c 'GRANT USAGE ON SCHEMA kepler TO kepler_rights_new' \
+    -c 'GRANT EXECUTE ON FUNCTION kepler.current_workspace_id() TO kepler_rights_new'
+done
+expect '' '' <<'SQL'
+GRANT SELECT ON kepler.users, kepler.workspace_members TO kepler_rights_new;
+INSERT INTO kepler.workspace_members (workspace_id, role_name, level) VALUES ('acme', 'kepler_rights_new', 'reader');
+SQL
+are "${before/ one:writer:acme/ new:reader:acme one:writer:acme}"
+expect 'acme a 42501 42501' new <<'SQL'
+SELECT kepler.current_workspace_id();
+SELECT string_agg(id, NULL) FROM kepler.users;
+SELECT count(*) FROM kepler.records;
+SELECT kepler.status();
+SQL
+for node in "${CITUS_WORKERS[@]}"; do expect 'a 42501 42501' new "$node" <<<'SELECT string_agg(id, NULL) FROM kepler.users; SELECT count(*) FROM kepler.conversations; SELECT kepler.count_memories();'; done
+expect '' '' <<'SQL'
+DELETE FROM kepler.workspace_members WHERE role_name = 'kepler_rights_new';
+REVOKE ALL ON kepler.users, kepler.workspace_members FROM kepler_rights_new;
+SQL
+are "$before"
 # It is of its transaction, and of its part.
 expect '' '' <<'SQL'
 BEGIN;

@@ -5,7 +5,7 @@
 source "$(dirname "$0")/../../tools/lib.sh"
 
 # Called only while acting as the owner of Kepler's tables.
-as_owner="begin_import begin_maintenance create_embedding_tables delete_workspace_part delete_workspace_rows deleted_along drop_changes_before drop_old_changes end_maintenance end_maintenance_run find_maintenance finish_import held_by_tables import_lines import_lines_here is_undercut kept_by_references last_anchor lock_relations make_partitions mark_workspace_deleted oldest_changes plan_uninstall redact_changes retention_floors rows_in_the_way run_on_other_nodes seal_changes seal_history_of_nodes set_levels_of_nodes try_maintenance verify_history_of_nodes"
+as_owner="begin_import begin_maintenance create_embedding_tables delete_workspace_part delete_workspace_rows deleted_along drop_changes_before drop_old_changes end_maintenance end_maintenance_run find_maintenance finish_import held_by_tables import_lines import_lines_here is_undercut kept_by_references last_anchor lock_relations make_partitions mark_workspace_deleted oldest_changes plan_uninstall redact_changes retention_floors rows_in_the_way run_on_other_nodes seal_changes seal_history_of_nodes set_lists_of_nodes try_maintenance verify_history_of_nodes"
 # Called by views of a cluster, and not in C.
 in_views=view_rows_in_parts
 named() {
