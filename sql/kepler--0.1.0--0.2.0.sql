@@ -6700,6 +6700,47 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.set_levels_of_nodes() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.set_levels_of_nodes() IS 'Internal: has roles have on all nodes the levels that they have here';
+CREATE FUNCTION kepler_internal.set_lists(levels jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    own constant text := (SELECT concat(p.system_identifier, '/') FROM pg_control_system() AS p);
+BEGIN
+    PERFORM kepler_internal.require_cluster_owner();
+    DELETE FROM kepler.access_levels AS a WHERE NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+        WHERE l.workspace IS NULL AND (a.role_name, a.level, a.granted_to) = (l.role, l.level, concat(own, r.oid)));
+    INSERT INTO kepler.access_levels (role_name, level, granted_to)
+    SELECT l.role, l.level, concat(own, r.oid)
+    FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+    WHERE l.workspace IS NULL
+    ON CONFLICT DO NOTHING;
+    DELETE FROM kepler.workspace_members AS m WHERE NOT EXISTS (
+        SELECT FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+        WHERE (m.workspace_id, m.role_name, m.level, m.granted_to) = (l.workspace, l.role, l.level, concat(own, r.oid)));
+    INSERT INTO kepler.workspace_members (workspace_id, role_name, level, granted_to)
+    SELECT l.workspace, l.role, l.level, concat(own, r.oid)
+    FROM jsonb_to_recordset(levels) AS l (role text, level text, workspace text) JOIN pg_roles AS r ON r.rolname = l.role
+    WHERE l.workspace IS NOT NULL
+    ON CONFLICT DO NOTHING;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.set_lists(jsonb) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.set_lists(jsonb) IS 'Internal: has the lists of levels of a node of a cluster say what those of the coordinator do';
+CREATE FUNCTION kepler_internal.set_lists_of_nodes()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+    SELECT kepler_internal.run_on_other_nodes(format('SELECT kepler_internal.set_lists(%L)',
+        (SELECT coalesce(jsonb_agg(l), '[]') FROM kepler_internal.levels_here() AS l)))
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.set_lists_of_nodes() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.set_lists_of_nodes() IS 'Internal: the same on all other nodes';
 CREATE FUNCTION kepler_internal.set_up_new_nodes()
  RETURNS void
  LANGUAGE plpgsql
@@ -6932,7 +6973,7 @@ CREATE FUNCTION kepler_internal.tell_nodes()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS 'MODULE_PATHNAME', 'tell_nodes_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.tell_nodes() FROM PUBLIC;
-COMMENT ON FUNCTION kepler_internal.tell_nodes() IS 'Trigger: gives the other nodes of a cluster the levels that this one has';
+COMMENT ON FUNCTION kepler_internal.tell_nodes() IS 'Trigger: has the lists of levels of other nodes of a cluster say what those of this one do';
 CREATE FUNCTION kepler_internal.tidy_syncs(workspace_id text, max_rows integer)
  RETURNS bigint
  LANGUAGE c

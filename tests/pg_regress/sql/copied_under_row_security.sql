@@ -65,7 +65,11 @@ COPY kepler.inbox (line) FROM STDIN;
 INSERT INTO kepler.inbox (sync_run_id, line) VALUES (:'run', '{"id": "3"}');
 RESET ROLE;
 
-RESET kepler.workspace_id;
+-- The owner names the workspace, also as the first that a session does with Kepler.
+\c -
+INSERT INTO kepler.inbox (workspace_id, sync_run_id, line) VALUES ('copied_b', :'run_of_b', '{"id": "2"}');
+SELECT line FROM kepler.inbox WHERE workspace_id = 'copied_b' ORDER BY id;
+
 SELECT kepler.revoke_access('copied_writer');
 SELECT kepler.revoke_access('copied_reader');
 DROP ROLE copied_writer, copied_reader;
