@@ -274,7 +274,7 @@ const FUNCTIONS: &[(&str, Callers)] = &[
     ("maintain_step", ANY),
     ("make_feed_triggers", ADMINS),
     ("make_history_triggers", ADMINS),
-    ("may_take_in", WRITERS),
+    ("may_take_in", ANY),
     ("memory_chain", ANY),
     ("memory_history", ANY),
     ("merge_inbox_step", ANY),

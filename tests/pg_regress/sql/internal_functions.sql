@@ -37,8 +37,8 @@ INSERT INTO c_calls VALUES
     ('search_messages', 'word_score', NULL, NULL),
     ('search_messages', 'require_conversation', NULL, NULL),
     ('search_vectors', 'word_score', NULL, NULL),
-    -- And a check looks at what is copied into the inbox.
-    ('merge_inbox_batch', 'may_take_in', 'inbox_rows', 'DELETE'),
+    -- And a check of the inbox asks whose a row is.
+    ('merge_inbox_batch', 'may_take_in', NULL, NULL),
     ('track', 'make_feed_triggers', 'tracked_tables', 'UPDATE'),
     -- CREATE TRIGGER asks for the right on the function, of whoever tracks a table of their own.
     ('track', 'tell_feed', 'tracked_tables', 'UPDATE'),
