@@ -8,7 +8,7 @@ use super::level::{self, Level, Levels, Made, Rights};
 use super::membership::{self, Standing};
 use super::owner::Owner;
 use crate::error::Error;
-use crate::pg::cluster::{self, part, tell};
+use crate::pg::cluster::{self, narrow, part, tell};
 use crate::pg::direct::Direct;
 use crate::pg::relation::{self, UntilChanged};
 use crate::pg::rights::{self, Wanted};
@@ -31,6 +31,7 @@ struct Given {
 /// Puts the hook in place; once, when the library is loaded.
 pub(crate) fn register() {
     rights::register(check);
+    narrow::register(|| current::workspace_id().ok());
 }
 
 /// For what concerns all workspaces: fails for a role that has the level in some of them only.

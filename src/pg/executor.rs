@@ -5,7 +5,7 @@
 //! place, are not used for the same reason.
 
 use super::cluster::names::of_tables;
-use super::cluster::{self, part};
+use super::cluster::{self, narrow, part};
 use super::{foreign_keys, role};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -63,6 +63,7 @@ unsafe extern "C-unwind" fn start(query: *mut pg_sys::QueryDesc, flags: c_int) {
     // SAFETY: the context lies in this frame as long as it is linked: it is unlinked below, or by
     // whoever catches an error, before its own code goes on.
     unsafe {
+        narrow::begin(query);
         part::begin(query);
         let mut context = pg_sys::ErrorContextCallback {
             previous: pg_sys::error_context_stack,

@@ -15,7 +15,7 @@
 // of everybody's statements, and they arrive as Postgres raised them. What a plan that failed leaves set, Postgres
 // resets with the (sub)transaction.
 
-use super::cluster::{rewrite, ship};
+use super::cluster::{narrow, rewrite, ship};
 use super::policy_conditions::{self, Author};
 use crate::settings;
 use pgrx::pg_sys;
@@ -200,12 +200,11 @@ unsafe extern "C-unwind" fn plan(
             };
             policy_conditions::make_conditions(query, author);
         }
+        let is_narrow = narrow::narrow(query);
         let for_large = is_about_own && (of_function || checks_foreign_key(text));
         if !for_large {
             let planned = next(query, text, options, parameters);
-            if has_mark {
-                rewrite::mark(planned);
-            }
+            mark(planned, has_mark, is_narrow);
             return planned;
         }
         let nest_level = NewGUCNestLevel();
@@ -224,10 +223,24 @@ unsafe extern "C-unwind" fn plan(
         }
         let planned = next(query, text, options, parameters);
         AtEOXact_GUC(true, nest_level);
-        if has_mark {
+        mark(planned, has_mark, is_narrow);
+        planned
+    }
+}
+
+/// Notes on a plan that it holds in a part alone, or in a workspace.
+///
+/// # Safety
+/// A plan that was just made.
+unsafe fn mark(planned: *mut pg_sys::PlannedStmt, is_of_part: bool, is_of_workspace: bool) {
+    // SAFETY: as the caller says.
+    unsafe {
+        if is_of_part {
             rewrite::mark(planned);
         }
-        planned
+        if is_of_workspace {
+            narrow::mark(planned);
+        }
     }
 }
 

@@ -200,6 +200,11 @@ impl OfWorkspace {
         }
     }
 
+    /// Whether each row names its workspace.
+    pub(super) fn is_of_each_row(&self) -> bool {
+        self.whose == Whose::EachItsOwn
+    }
+
     /// Whether the one workspace is the session's. Raises where the role may work in none.
     ///
     /// # Safety

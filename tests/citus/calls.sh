@@ -28,7 +28,7 @@ for name in here there; do
 done
 # Roles exist on all nodes, and those of the second database get their rights there.
 # So many calls are meant to fail, and no more.
-[[ $(grep -c 'ERROR: ' "$work/here") -eq 33 ]] || die "other calls fail elsewhere than are meant to: $(grep 'ERROR: ' "$work/here")"
+[[ $(grep -c 'ERROR: ' "$work/here") -eq 34 ]] || die "other calls fail elsewhere than are meant to: $(grep 'ERROR: ' "$work/here")"
 cp "$work/here" "$LOGS/citus-calls-here.out"
 cp "$work/there" "$LOGS/citus-calls-there.out"
 if grep -nE '_[0-9]{6,}' "$work/there"; then die 'names of parts show'; fi
@@ -43,6 +43,13 @@ said=$(on_node "$COORDINATOR" -d kepler_citus_there -c "INSERT INTO kepler.two_p
 [[ $said == *'violates check constraint'* ]] || die "a row of kepler.two_phase: $said"
 on_node "$COORDINATOR" -d kepler_citus_there -c "INSERT INTO kepler.parts VALUES ('acme')"
 [[ $(on_node "$COORDINATOR" -d kepler_citus_there -c 'SELECT count(*) FROM kepler.parts') -eq 0 ]] || die 'kepler.parts has rows'
+
+# A statement that policies keep to a workspace asks one node.
+for statement in 'SELECT count(*) FROM kepler.records' 'SELECT FROM kepler.records AS r JOIN kepler.entities AS e ON e.id = r.entity_id' \
+  'SELECT id FROM kepler.users FOR UPDATE' "UPDATE kepler.users SET email = 'x'" 'DELETE FROM kepler.users' 'SELECT (SELECT count(*) FROM kepler.users), (SELECT count(*) FROM kepler.records)'; do
+  plan=$(on_node "$COORDINATOR" -d kepler_citus_there -c 'SET ROLE kepler_calls_all' -c "SELECT kepler.use_workspace('acme', false)" -c "EXPLAIN $statement")
+  [[ $plan == *'Task Count: 1'* && $plan != *'Task Count: '[2-9]* && $plan != *Subplan* ]] || die "$statement: $plan"
+done
 
 # A call beside tables of another part writes nothing there.
 foreign=$(on_node "$COORDINATOR" -d kepler_citus_there -c "SELECT min(w.id) FROM (SELECT 'w' || i AS id FROM generate_series(1, 50) AS i) AS w

@@ -539,6 +539,112 @@ SELECT workspace_id, name FROM kepler.connections WHERE id = 'hand';
 COMMIT;
 SELECT workspace_id, name FROM kepler.connections WHERE id = 'hand';
 
+\echo == Statements of roles under row security that name no workspace
+SET kepler.workspace_id = 'acme';
+SELECT outcome FROM kepler.upsert_records('own', '[{"external_id": "1", "data": {"n": 1}}, {"external_id": "2", "data": {"n": 2, "of": "1"}}, {"external_id": "3", "data": {"n": 3, "of": "2"}}]');
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'own 1', '1@example.com'), ('acme', 'own 4', '4@example.com');
+SET kepler.workspace_id = 'globex';
+SELECT outcome FROM kepler.upsert_records('own', '[{"external_id": "1", "data": {"n": 10}}]');
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('globex', 'own 1', '1@example.org');
+RESET kepler.workspace_id;
+-- Citus tells of what is on this node alone.
+SET client_min_messages = error;
+CREATE FUNCTION own_sum() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT sum((r.data ->> 'n')::integer) FROM kepler.records AS r WHERE r.entity_type = 'own'); END $$;
+CREATE FUNCTION own_count() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(*) FROM kepler.records AS r WHERE r.entity_type = 'own'; END;
+CREATE FUNCTION twice_in(other text) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    sums bigint[];
+BEGIN
+    PERFORM kepler.use_workspace('acme', false);
+    sums := ARRAY[own_sum()];
+    PERFORM kepler.use_workspace(other, false);
+    RETURN sums || own_sum();
+EXCEPTION WHEN OTHERS THEN
+    RETURN ARRAY[-1];
+END
+$$;
+SET ROLE kepler_calls_all;
+SELECT kepler.use_workspace('acme', false);
+SELECT r.external_id, o.external_id AS of FROM kepler.records AS r LEFT JOIN kepler.records AS o ON o.entity_type = 'own' AND o.external_id = r.data ->> 'of' WHERE r.entity_type = 'own' ORDER BY 1;
+SELECT u.id, r.external_id FROM kepler.users AS u LEFT JOIN kepler.records AS r ON r.entity_type = 'own' AND 'own ' || r.external_id = u.id WHERE u.id LIKE 'own%' ORDER BY 1;
+SELECT u.id, r.external_id FROM kepler.users AS u FULL JOIN kepler.records AS r ON 'own ' || r.external_id = u.id AND r.entity_type = 'own' WHERE u.id LIKE 'own%' OR r.entity_type = 'own' ORDER BY 1, 2;
+SELECT external_id FROM kepler.records AS r WHERE entity_type = 'own' AND EXISTS (SELECT FROM kepler.users AS u WHERE u.id = 'own ' || r.external_id);
+SELECT external_id FROM kepler.records AS r WHERE entity_type = 'own' AND NOT EXISTS (SELECT FROM kepler.users AS u WHERE u.id = 'own ' || r.external_id) ORDER BY 1;
+WITH RECURSIVE up AS (SELECT external_id, data, 0 AS depth FROM kepler.records WHERE entity_type = 'own' AND external_id = '3'
+    UNION ALL SELECT r.external_id, r.data, depth + 1 FROM up JOIN kepler.records AS r ON r.entity_type = 'own' AND r.external_id = up.data ->> 'of')
+SELECT external_id, depth FROM up ORDER BY 2;
+SELECT external_id, sum((data ->> 'n')::integer) OVER (ORDER BY external_id) FROM kepler.records WHERE entity_type = 'own' ORDER BY 1;
+SELECT external_id FROM kepler.records WHERE entity_type = 'own' UNION SELECT id FROM kepler.users WHERE id LIKE 'own%' ORDER BY 1;
+SELECT external_id FROM kepler.records WHERE entity_type = 'own' ORDER BY 1 FOR UPDATE;
+SELECT external_id FROM kepler.records WHERE entity_type = 'own' ORDER BY 1 LIMIT 1 FOR UPDATE SKIP LOCKED;
+SELECT u.outcome FROM kepler.upsert_records('own copy', (SELECT jsonb_agg(jsonb_build_object('external_id', r.external_id, 'data', r.data)) FROM kepler.records AS r WHERE r.entity_type = 'own')) AS u ORDER BY 1;
+SELECT r.external_id, h.outcome FROM kepler.records AS r, kepler.upsert_record('own again', r.external_id, r.data) AS h WHERE r.entity_type = 'own' ORDER BY 1;
+SELECT count(*) FROM kepler.records WHERE entity_type LIKE 'own%';
+INSERT INTO kepler.users (workspace_id, id, email) VALUES ('acme', 'own copy', 'c@example.com'), ('acme', 'own other copy', 'o@example.com');
+UPDATE kepler.users AS u SET email = r.external_id || '@example.net' FROM kepler.records AS r WHERE 'own ' || r.external_id = u.id AND r.entity_type = 'own' RETURNING u.id, u.email;
+WITH gone AS (DELETE FROM kepler.users WHERE id LIKE 'own%copy' RETURNING id) SELECT count(*) FROM gone;
+DELETE FROM kepler.users AS u USING kepler.records AS r WHERE r.entity_type = 'own' AND u.id = 'own ' || r.external_id RETURNING u.id;
+PREPARE own (text) AS SELECT workspace_id, data ->> 'n' AS n FROM kepler.records WHERE entity_type = 'own' AND external_id = $1;
+PREPARE own_all AS SELECT workspace_id, count(*) FROM kepler.records WHERE entity_type = 'own' GROUP BY 1 ORDER BY 1;
+EXECUTE own ('1');
+EXECUTE own ('1');
+EXECUTE own ('1');
+EXECUTE own ('1');
+EXECUTE own ('1');
+EXECUTE own ('1');
+EXECUTE own ('1');
+EXECUTE own_all;
+SELECT own_sum(), own_count();
+BEGIN;
+SELECT kepler.use_workspace('globex');
+EXECUTE own ('1');
+EXECUTE own_all;
+SELECT own_sum(), own_count();
+SELECT external_id FROM kepler.records WHERE entity_type = 'own' FOR UPDATE;
+SAVEPOINT a;
+SELECT kepler.use_workspace('acme');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK TO a;
+EXECUTE own_all;
+ROLLBACK;
+EXECUTE own ('1');
+EXECUTE own_all;
+SELECT own_sum(), own_count();
+SELECT twice_in('globex');
+SELECT twice_in('acme');
+SET plan_cache_mode = force_generic_plan;
+SELECT kepler.use_workspace('globex', false);
+EXECUTE own ('1');
+EXECUTE own_all;
+SELECT own_sum(), own_count();
+SELECT kepler.use_workspace('acme', false);
+EXECUTE own ('1');
+EXECUTE own_all;
+SELECT own_sum(), own_count();
+RESET plan_cache_mode;
+BEGIN;
+DECLARE c CURSOR FOR SELECT external_id FROM kepler.records WHERE entity_type = 'own' ORDER BY 1;
+FETCH 1 FROM c;
+FETCH ALL FROM c;
+COMMIT;
+RESET ROLE;
+-- The same statements of one session, as whom policies hold for and as whom they do not.
+EXECUTE own_all;
+SET ROLE kepler_calls_all;
+EXECUTE own_all;
+RESET ROLE;
+RESET kepler.workspace_id;
+CREATE VIEW own_view WITH (security_invoker) AS SELECT workspace_id, external_id FROM kepler.records WHERE entity_type = 'own';
+GRANT SELECT ON own_view TO kepler_calls_all;
+SET ROLE kepler_calls_all;
+SELECT kepler.use_workspace('globex', false);
+SELECT count(*) FROM own_view;
+SELECT count(*) FROM own_view JOIN kepler.records AS r USING (workspace_id, external_id) WHERE r.entity_type = 'own';
+RESET ROLE;
+RESET kepler.workspace_id;
+RESET client_min_messages;
+DELETE FROM kepler.users WHERE id LIKE 'own%';
+
 \echo == TRUNCATE
 TRUNCATE kepler.enrichment_attempts;
 SELECT count(*) FROM kepler.enrichment_attempts;

@@ -13,6 +13,7 @@
 //! - `tell`: the workspace that was chosen goes along with statements on distributed tables.
 //! - `places`: which shards make up a part.
 //! - `moved`: what is to be done where a part comes from another node.
+//! - `narrow`: Citus is told the workspace that policies keep a statement to.
 //! - `names`: errors name tables, and not their shards.
 //! - `nodes`: what each node does for itself.
 //!
@@ -24,6 +25,7 @@ pub(crate) mod carry;
 mod columns;
 pub(crate) mod moved;
 pub(crate) mod names;
+pub(crate) mod narrow;
 pub(crate) mod nodes;
 pub(crate) mod part;
 pub(crate) mod places;
