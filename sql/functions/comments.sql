@@ -1130,6 +1130,8 @@ COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the
 COMMENT ON FUNCTION kepler_internal.changes_of_part(text, integer, text, text, text, text) IS 'Internal: changes_since in the feed of the node where the workspace lies; before the changes a row of where they begin';
 COMMENT ON FUNCTION kepler_internal.feed_cursor_of_part(text) IS 'Internal: feed_cursor in the feed of the node where the workspace lies';
 COMMENT ON FUNCTION kepler_internal.consumer_lag_of_part(text) IS 'Internal: how far the consumers of a workspace are behind in the feed of the node where it lies, and where they stand in the one of the coordinator';
+COMMENT ON FUNCTION kepler_internal.feed_tables_elsewhere() IS 'Internal: numbers in the feed of tracked tables whose rows are on other nodes of a cluster, or on all of them';
+COMMENT ON FUNCTION kepler_internal.stat_feed_of_cluster(text, text) IS 'Internal: what stat_feed is on the coordinator of a cluster';
 COMMENT ON FUNCTION kepler_internal.feed_horizon_of_part(text) IS 'Internal: what holds the end of the feed back on the node where the workspace lies; without a workspace, on this node';
 COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
 COMMENT ON FUNCTION kepler_internal.make_partitions(text, text, integer) IS 'Internal: makes partitions of the feed or of the history ahead';

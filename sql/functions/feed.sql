@@ -229,7 +229,9 @@ BEGIN
     IF held_by IS NULL AND kepler_internal.is_distributed() THEN
         SELECT h.* INTO here FROM kepler_internal.feed_horizon_of_part(NULL) AS h;
         IF here.held_by IS NOT NULL THEN
-            SELECT here.* INTO horizon, next_xid, held_by, pid, prepared_transaction, database_name, role_name, state, began_at;
+            SELECT here.horizon, here.next_xid, here.held_by, here.pid, here.prepared_transaction, here.database_name, here.role_name,
+                here.state, here.began_at
+            INTO horizon, next_xid, held_by, pid, prepared_transaction, database_name, role_name, state, began_at;
         END IF;
     END IF;
 END

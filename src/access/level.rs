@@ -392,6 +392,7 @@ pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
     "each_node_has",
     "expected_tables",
     "expected_tables_text",
+    "feed_tables_elsewhere",
     "index_advice",
     "is_counted",
     "is_distributed",

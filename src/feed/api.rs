@@ -405,6 +405,23 @@ fn consumer_lag_of_part(
     Ok(TableIterator::new(lags.into_iter().map(row)))
 }
 
+/// Internal: numbers in the feed of tracked tables whose rows are on other nodes of a cluster, or on all of them.
+#[pg_extern(
+    schema = "kepler_internal",
+    stable,
+    parallel_unsafe,
+    sql = "
+CREATE FUNCTION kepler_internal.feed_tables_elsewhere() RETURNS integer[]
+STABLE PARALLEL UNSAFE LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"
+)]
+fn feed_tables_elsewhere() -> Result<Vec<i32>, ErrorReport> {
+    require_tables()?;
+    let names = Spi::connect_mut(|client| read::tables(client))?;
+    Ok(read::distributed(&names).into_iter().collect())
+}
+
 /// Internal: one step of `maintain_feed`.
 #[pg_extern(schema = "kepler_internal", volatile, parallel_unsafe)]
 #[search_path(pg_catalog, pg_temp)]

@@ -206,7 +206,7 @@ impl Window<'_> {
 }
 
 /// The tables whose rows are on other nodes, or on all of them.
-fn distributed(names: &Tables) -> HashSet<i32> {
+pub(super) fn distributed(names: &Tables) -> HashSet<i32> {
     let is_distributed = |name: &str| {
         let (schema, table) = name.split_once('.')?;
         let plain = table.strip_prefix('"').and_then(|table| table.strip_suffix('"'));
