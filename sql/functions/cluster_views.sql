@@ -42,7 +42,7 @@ $$;
 -- What stat_feed is on the coordinator: what waits in the feed here is added, but for what was changed in distributed tables before they
 -- were. Of a cursor with two positions the second one is of this feed.
 CREATE FUNCTION kepler_internal.stat_feed_of_cluster(given text, columns text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
     SELECT format('SELECT %s FROM (
         SELECT v.workspace_id, v.consumer, v.acknowledged_at, least(v.counted_up_to, v.waiting + b.waiting) AS waiting, v.counted_up_to,

@@ -118,7 +118,7 @@ expect '' "SELECT step, object, last_error FROM kepler.maintenance WHERE outcome
 last=$(cursor)
 ask -o /dev/null -c 'SELECT kepler.undistribute()'
 for old in "$before_all" "$undistributed"; do expect 'ERROR:  55000' "$(changes "'$old'")"; done
-for old in "$first" "$last"; do expect 'ERROR:  22023' "$(changes "'$old'")"; done
+for old in "$first" "$last"; do expect 'ERROR:  55000' "$(changes "'$old'")"; done
 last=$(cursor)
 write eight
 expect 1 "$(changes "'$last'")"
