@@ -186,6 +186,10 @@ impl OwnedStatement {
         Self { sql: CString::new(sql).unwrap_or_default(), types, plan }
     }
 
+    pub(crate) fn text(&self) -> &CStr {
+        &self.sql
+    }
+
     /// Says that the statement consists of Kepler's words and of names alone: see `policy_conditions`.
     pub(crate) fn of_own_text(mut self) -> Self {
         self.plan.is_own_text = true;

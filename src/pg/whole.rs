@@ -53,12 +53,20 @@ impl Spi {
 
     /// Runs `work` with a connection for statements of all kinds.
     pub(crate) fn connect_mut<R>(work: impl FnOnce(&mut SpiClient<'_>) -> R) -> R {
-        laid(true, || pgrx::Spi::connect_mut(work))
+        laid(true, None, || pgrx::Spi::connect_mut(work))
+    }
+
+    /// The same for a statement that does what a caller's call says, and is of no use in CONTEXT.
+    pub(crate) fn connect_unseen<R>(
+        statement: &CStr,
+        work: impl FnOnce(&mut SpiClient<'_>) -> R,
+    ) -> R {
+        laid(true, Some(statement), || pgrx::Spi::connect_mut(work))
     }
 
     /// The same for statements on the caller's tables, about whose rights Kepler has no advice.
     pub(crate) fn connect_elsewhere<R>(work: impl FnOnce(&mut SpiClient<'_>) -> R) -> R {
-        laid(false, || pgrx::Spi::connect_mut(work))
+        laid(false, None, || pgrx::Spi::connect_mut(work))
     }
 }
 
@@ -78,10 +86,10 @@ struct Entry {
 
 /// Runs `work` so that what Postgres raises in it arrives whole.
 pub(crate) fn whole<R>(work: impl FnOnce() -> R) -> R {
-    laid(true, work)
+    laid(true, None, work)
 }
 
-fn laid<R>(advises: bool, work: impl FnOnce() -> R) -> R {
+fn laid<R>(advises: bool, unseen: Option<&CStr>, work: impl FnOnce() -> R) -> R {
     versions::note();
     let entry = Entry::lay(advises);
     // SAFETY: the entry lives until the (sub)transaction ends, which nothing in `work` does: what begins
@@ -97,6 +105,9 @@ fn laid<R>(advises: bool, work: impl FnOnce() -> R) -> R {
                 pg_sys::error_context_stack = &raw mut (*entry).link;
                 if let Some(CaughtError::PostgresError(report)) = payload.downcast_ref() {
                     (*entry).leaving = (*entry).copy_of(report).unwrap_or(ptr::null_mut());
+                    if let (Some(statement), Some(error)) = (unseen, (*entry).leaving.as_mut()) {
+                        leave_out(statement, error);
+                    }
                 }
                 resume_unwind(payload)
             }
@@ -196,6 +207,33 @@ impl Entry {
                 && same(copy.funcname, report.function_name())
         })
     }
+}
+
+/// Takes the line of a statement off the end of an error's context.
+///
+/// # Safety
+/// The error is a copy.
+unsafe fn leave_out(statement: &CStr, error: &mut pg_sys::ErrorData) {
+    // SAFETY: as the caller says: a C string or null, which is ours.
+    unsafe {
+        if error.context.is_null() {
+            return;
+        }
+        let context = CStr::from_ptr(error.context).to_bytes();
+        match before_statement(context, statement.to_bytes()) {
+            Some(0) => error.context = ptr::null_mut(),
+            Some(end) => *error.context.add(end) = 0,
+            None => {}
+        }
+    }
+}
+
+/// Where the line with a statement begins, if that is the last of a context: it ends with the statement, in quotes of some language.
+fn before_statement(context: &[u8], statement: &[u8]) -> Option<usize> {
+    const QUOTES: usize = 8;
+    let at = memchr::memmem::rfind(context, statement)?;
+    let ends = context.len() - at - statement.len() <= QUOTES;
+    ends.then(|| memchr::memrchr(b'\n', &context[..at]).unwrap_or(0))
 }
 
 /// Called by Postgres for each message of a session, while its fields are being filled in. It must not unwind:
@@ -329,5 +367,19 @@ pub(crate) fn silence_backtraces() {
             Some(value) => std::env::set_var(SWITCH, value),
             None => std::env::remove_var(SWITCH),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::before_statement;
+
+    #[test]
+    fn a_statement_is_taken_off_the_end_alone() {
+        let cut = |context: &str| before_statement(context.as_bytes(), b"SELECT 1\nFROM t");
+        assert_eq!(cut("SQL statement \"SELECT 1\nFROM t\""), Some(0));
+        assert_eq!(cut("on a node\nSQL-Anweisung »SELECT 1\nFROM t«"), Some(9));
+        assert_eq!(cut("SQL statement \"SELECT 1\nFROM t\"\nPL/pgSQL function f()"), None);
+        assert_eq!(cut("on a node"), None);
     }
 }

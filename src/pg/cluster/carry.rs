@@ -211,7 +211,7 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
             join(workspace, function, expression)?;
         }
         let outside = pg_sys::CurrentMemoryContext;
-        Ok(Spi::connect_mut(|client| {
+        Ok(Spi::connect_unseen(statement.text(), |client| {
             let rows = statement.run(client, &values);
             let (columns, rows) = rows.raw();
             if (*expression).funcretset {

@@ -73,7 +73,7 @@ unsafe extern "C-unwind" fn workspace() -> *mut pg_sys::Node {
     let Some(value) = id.into_datum() else { return ptr::null_mut() };
     // SAFETY: makes a node in the current memory, as the value was.
     unsafe {
-        let collation = pg_sys::Oid::from(pg_sys::DEFAULT_COLLATION_OID);
+        let collation = pg_sys::DEFAULT_COLLATION_OID;
         pg_sys::makeConst(pg_sys::TEXTOID, -1, collation, -1, value, false, false).cast()
     }
 }
