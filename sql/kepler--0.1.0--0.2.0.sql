@@ -786,6 +786,7 @@ BEGIN
     SELECT m.name, s.labels, s.value, m.type, m.help
     FROM (
         SELECT * FROM kepler_internal.metric_samples_of_workspaces()
+        UNION ALL SELECT * FROM kepler_internal.metric_samples_of_feed()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_spaces()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_database()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_tables(NULL)
@@ -5408,6 +5409,7 @@ BEGIN
         SELECT u.* FROM unnest(names, all_labels, numbers) AS u (name, labels, value)
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_tables('of coordinator') AS d
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_database() AS d
+        UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_feed() AS d
     ) AS s
     GROUP BY s.name, s.labels;
 END
@@ -5458,6 +5460,29 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_database() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_database() IS 'Internal: what metrics() say of the database as a whole';
+CREATE FUNCTION kepler_internal.metric_samples_of_feed()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT v.name, l.labels, v.value
+    FROM kepler.stat_feed AS s
+    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_feed_waiting_changes', s.waiting::float8),
+        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
+        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
+        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_feed() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_feed() IS 'Internal: samples of what waits for consumers of the feed';
 CREATE FUNCTION kepler_internal.metric_samples_of_part(with_node boolean, part_of text)
  RETURNS TABLE(name text, labels jsonb, value double precision)
  LANGUAGE plpgsql
@@ -5641,15 +5666,6 @@ BEGIN
         ('kepler_sync_oldest_open_run_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_open_at), 0)::float8),
         ('kepler_sync_failing_entities', s.failing::float8),
         ('kepler_sync_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8)) AS v (name, value)
-    UNION ALL
-    SELECT v.name, l.labels, v.value
-    FROM kepler.stat_feed AS s
-    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
-    CROSS JOIN LATERAL (VALUES
-        ('kepler_feed_waiting_changes', s.waiting::float8),
-        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
-        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
-        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value)
     UNION ALL
     SELECT v.name, jsonb_build_object('held_by', s.held_by), v.value
     FROM kepler.stat_horizon AS s

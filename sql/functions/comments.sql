@@ -1416,6 +1416,7 @@ COMMENT ON FUNCTION kepler_internal.metric_samples_of_workspaces() IS 'Internal:
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_spaces() IS 'Internal: what metrics() say of embedding spaces';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_spaces_here() IS 'Internal: what metrics() say of embedding spaces in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_tables(text) IS 'Internal: what metrics() say of tables';
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_feed() IS 'Internal: samples of what waits for consumers of the feed';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_database() IS 'Internal: what metrics() say of the database as a whole';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_part(boolean, text) IS 'Internal: what metrics() say of a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.metric_samples_in_parts() IS 'Internal: what metrics() say of all parts';

@@ -402,6 +402,7 @@ pub(crate) const MONITOR_FUNCTIONS: &[&str] = &[
     "metric_names",
     "metric_samples_in_parts",
     "metric_samples_of_database",
+    "metric_samples_of_feed",
     "metric_samples_of_part",
     "metric_samples_of_spaces",
     "metric_samples_of_spaces_here",

@@ -186,21 +186,22 @@ acknowledge "$(at begun)" inserted
 acknowledge "$(at begun)" unchanged
 acknowledge "$(at empty)" stale
 waits() {
-  both "SELECT kepler.feed_lag('w') -> 'x' IS NULL" 2>/dev/null || true
   both "SELECT c ->> 'waiting', c ->> 'oldest_at' IS NOT NULL, c ->> 'problem' FROM kepler.feed_lag('w') AS l, jsonb_array_elements(l.consumers) AS c"
   says "$1"
   both "SELECT workspace_id, consumer, waiting, oldest_waiting_at IS NOT NULL, is_readable FROM kepler.stat_feed"
   says "$2"
+  both "SELECT labels ->> 'consumer', value FROM kepler.metrics() WHERE name = 'kepler_feed_waiting_changes' /* stat_feed */"
+  says "c|$3"
 }
-waits '6009|t|' 'w|c|6009|t|t'
+waits '6009|t|' 'w|c|6009|t|t' 6009
 both "SELECT count(*) FROM kepler.changes_since(consumer => 'c', max_rows => 10000, workspace_id => 'w')"
 says 6009
 both "SELECT count(*) FROM kepler.changes_since(consumer => 'c', relation => 'orders', max_rows => 10000, workspace_id => 'w') WHERE operation IS NOT NULL"
 says 3004
 acknowledge "$(at now)" updated
-waits '0|f|' 'w|c|0|f|t'
+waits '0|f|' 'w|c|0|f|t' 0
 does "INSERT INTO public.orders VALUES ('w', 'four')" "INSERT INTO kepler.users (workspace_id, id, email) VALUES ('w', 'five', 'five')" "INSERT INTO public.orders VALUES ('w', 'five')"
-waits '3|t|' 'w|c|3|t|t'
+waits '3|t|' 'w|c|3|t|t' 3
 both "SELECT relation, row_id FROM kepler.changes_since(consumer => 'c', workspace_id => 'w')"
 says $'public.orders|four\nkepler.users|five\npublic.orders|five'
 both "SELECT count(*) FROM kepler.changes_since(consumer => 'nobody', workspace_id => 'w')"
