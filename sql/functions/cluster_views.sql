@@ -57,7 +57,7 @@ AS $$
                     (''x'' || substr(k.cursor, 51, 8))::bit(32)::integer,
                     (''x'' || substr(k.cursor, 59, 16))::bit(64)::bigint::text::xid8,
                     (''x'' || substr(k.cursor, 75, 16))::bit(64)::bigint)
-                    AND f.table_id <> ALL (kepler_internal.feed_tables_elsewhere())
+                    AND f.table_id <> ALL ((SELECT kepler_internal.feed_tables_elsewhere())::integer[])
                 ORDER BY f.epoch, f.xid, f.sequence LIMIT v.counted_up_to) AS n) AS b) AS r', given, columns)
 $$;
 

@@ -2,7 +2,7 @@
 # Promise: rows that are distributed leave the coordinator's disk. A consumer of the feed that goes on with a cursor of before its
 # workspace moved, away or back again, is told to begin anew, and misses nothing silently; so is one whose tables were distributed
 # since, or are no longer. A worker that is added is set up by distribute(), with the levels that roles have, and parts that move
-# there work as everywhere. The coordinator's maintenance keeps up the feed and the history of each node.
+# there work as everywhere. A session that has worked in a part before it went away and came back believes nothing old. The coordinator's maintenance keeps up the feed and the history of each node.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
 # shellcheck source=tools/citus.sh
@@ -77,6 +77,34 @@ for mode in block_writes force_logical; do
 done
 expect 11 "SELECT count(*) FROM kepler.records WHERE workspace_id = 'w'"
 
+# A session on a node keeps what it has learnt in a part, and believes nothing of it that was changed elsewhere meanwhile.
+coproc SESSION { "$PG_BIN/psql" -XAtq -d "$database" 2>&1; }
+# said STATEMENT: what it gives in that one session, with which the nodes keep their connections.
+said() {
+  local line lines=''
+  printf '%s;\n\\echo ended\n' "$1" >&"${SESSION[1]}"
+  while read -r -t 60 line <&"${SESSION[0]}" && [[ $line != ended ]]; do lines+="$line "; done
+  echo "${lines% }"
+}
+learnt() { said "SELECT outcome FROM kepler.upsert_records('learnt', '[{\"external_id\": \"1\", \"data\": {\"n\": $1}}]', workspace_id => 'w')"; }
+[[ $(learnt 1; learnt 1; learnt 2) == $'inserted\nunchanged\nupdated' ]] || die 'the session writes nothing'
+home=$(ask -c "SELECT nodename FROM citus_shards WHERE shardid = get_shard_id_for_distribution_column('kepler.parts', 'w')")
+for mode in block_writes force_logical; do
+  move w "$mode"
+  ask -c "DELETE FROM kepler.records WHERE workspace_id = 'w' AND entity_type = 'learnt'" -c "DELETE FROM kepler.entities WHERE workspace_id = 'w' AND type = 'learnt'"
+  move w "$mode"
+  for wanted in inserted unchanged; do
+    got=$(learnt 2)
+    [[ $got == "$wanted" ]] || die "after a part came back: \"$got\" instead of \"$wanted\""
+  done
+  expect t "SELECT r.entity_id = e.id FROM kepler.records AS r JOIN kepler.entities AS e ON e.type = r.entity_type AND e.workspace_id = r.workspace_id
+    WHERE r.workspace_id = 'w' AND r.entity_type = 'learnt'"
+done
+[[ $(ask -c "SELECT nodename FROM citus_shards WHERE shardid = get_shard_id_for_distribution_column('kepler.parts', 'w')") == "$home" ]] || die 'the part is elsewhere'
+printf '\\q\n' >&"${SESSION[1]}"
+wait "$SESSION_PID"
+expect 1 "WITH gone AS (DELETE FROM kepler.records WHERE workspace_id = 'w' AND entity_type = 'learnt' RETURNING id) SELECT count(*) FROM gone"
+
 # A worker goes, and another comes. Roles have their levels there too.
 ask -c 'DROP ROLE IF EXISTS moves_reader' -c 'DROP ROLE IF EXISTS moves_writer' -c 'CREATE ROLE moves_reader LOGIN' -c 'CREATE ROLE moves_writer LOGIN'
 ask -o /dev/null -c "SELECT kepler.grant_access('moves_reader', 'reader')" -c "SELECT kepler.grant_access('moves_writer', 'writer', 'w')"
@@ -116,7 +144,8 @@ expect '' "SELECT step, object, last_error FROM kepler.maintenance WHERE outcome
 
 # And back to one server.
 last=$(cursor)
-ask -o /dev/null -c 'SELECT kepler.undistribute()'
+# What is left of moves goes first: Citus' own daemon would do it beside this.
+ask -o /dev/null -c 'CALL citus_cleanup_orphaned_resources()' -c 'SELECT kepler.undistribute()'
 for old in "$before_all" "$undistributed"; do expect 'ERROR:  55000' "$(changes "'$old'")"; done
 for old in "$first" "$last"; do expect 'ERROR:  55000' "$(changes "'$old'")"; done
 last=$(cursor)
