@@ -17,18 +17,19 @@ struct Side {
 }
 
 impl Side {
+    /// What was looked at in vain is passed with the first row of the other feed: it need not be looked at again.
     fn of(found: Found) -> Self {
         let mut side =
             Self { at: found.after, changes: found.changes.into(), behind: found.behind };
-        side.pass();
+        if side.changes.is_empty() {
+            side.pass();
+        }
         side
     }
 
     /// Goes on to the position behind the last change.
     fn pass(&mut self) {
-        if self.changes.is_empty()
-            && let Some(behind) = self.behind.take()
-        {
+        if let Some(behind) = self.behind.take() {
             self.at = behind;
         }
     }
@@ -36,7 +37,6 @@ impl Side {
     fn next(&mut self) -> Option<Changed> {
         let change = self.changes.pop_front()?;
         self.at = change.cursor;
-        self.pass();
         Some(change.changed)
     }
 
@@ -48,7 +48,7 @@ impl Side {
 
 /// The first changes of both, and a row without one where more than they say was looked at.
 pub(super) fn merge(own: Found, coordinator: Found, max_rows: usize) -> Vec<Given> {
-    let began = Reached { own: own.after, coordinator: Some(coordinator.after) };
+    let mut last = Reached { own: own.after, coordinator: Some(coordinator.after) };
     let (mut own, mut coordinator) = (Side::of(own), Side::of(coordinator));
     let mut given: Vec<Given> = Vec::new();
     while given.len() < max_rows {
@@ -56,18 +56,21 @@ pub(super) fn merge(own: Found, coordinator: Found, max_rows: usize) -> Vec<Give
             (Some(own), Some(other)) => own <= other,
             (is_own, _) => is_own.is_some(),
         };
-        // The position is that before the next change, but for its own: what is behind is told with it.
         let changed = if is_own { own.next() } else { coordinator.next() };
+        if changed.is_none() {
+            own.pass();
+            coordinator.pass();
+        }
         let at = Reached { own: own.at, coordinator: Some(coordinator.at) };
         match changed {
-            Some(changed) => given.push((at, Some(changed))),
+            None if at == last => break,
             None => {
-                if given.last().map_or(began, |(last, _)| *last) != at {
-                    given.push((at, None));
-                }
+                given.push((at, None));
                 break;
             }
+            Some(changed) => given.push((at, Some(changed))),
         }
+        last = at;
     }
     given
 }
@@ -131,6 +134,11 @@ mod tests {
         // Nothing of one, which was looked at: said with the first row of the other.
         let given = merge(found(1, &[1], false), found(2, &[], true), 10);
         assert_eq!(given.iter().map(at).collect::<Vec<_>>(), [(1, 1)]);
+        // Behind the last change that is asked for, as where there is one feed.
+        let given = merge(found(1, &[1], true), found(2, &[], false), 10);
+        assert_eq!(given.iter().map(at).collect::<Vec<_>>(), [(1, 0), (2, 0)]);
+        assert_eq!(told(&given), ["1 0", ""]);
+        assert_eq!(merge(found(1, &[1], true), found(2, &[], false), 1).len(), 1);
         // Of neither.
         let given = merge(found(1, &[], true), found(2, &[], false), 10);
         assert_eq!((told(&given), at(&given[0])), (vec![String::new()], (1, 0)));
