@@ -337,9 +337,14 @@ done
 expect 'ERROR:  22023' "SELECT count(*) FROM kepler.changes_since('${two/02/03}', workspace_id => 'w')"
 expect 'ERROR:  22023' "SELECT count(*) FROM kepler.changes_since('${two}00', workspace_id => 'w')"
 run $database -o /dev/null -c "SELECT kepler.acknowledge_changes('moved', '$two', workspace_id => 'w')"
-run $database -o /dev/null -c "SELECT citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, n.nodename, n.nodeport, shard_transfer_mode => 'block_writes')
-  FROM citus_shards AS s JOIN pg_dist_node AS n ON n.nodename <> s.nodename AND n.groupid > 0
-  WHERE s.shardid = get_shard_id_for_distribution_column('kepler.parts', 'w')"
+# move CONDITION: to another node, a worker or the coordinator.
+move() {
+  run $database -o /dev/null -c 'CALL citus_cleanup_orphaned_resources()' \
+    -c "SELECT citus_move_shard_placement(s.shardid, s.nodename, s.nodeport, n.nodename, n.nodeport, shard_transfer_mode => 'block_writes')
+    FROM citus_shards AS s JOIN pg_dist_node AS n ON n.nodename <> s.nodename AND $1
+    WHERE s.shardid = get_shard_id_for_distribution_column('kepler.parts', 'w') LIMIT 1"
+}
+move 'n.groupid > 0'
 expect 'ERROR:  55000' "SELECT count(*) FROM kepler.changes_since('$two', workspace_id => 'w')"
 expect 'ERROR:  55000' "SELECT count(*) FROM kepler.changes_since(consumer => 'moved', workspace_id => 'w')"
 # Of the coordinator's own tables nothing has moved.
@@ -349,6 +354,27 @@ expect updated "SELECT outcome FROM kepler.acknowledge_changes('moved', $(at mov
 run $database -o /dev/null -c "INSERT INTO public.orders VALUES ('w', 'moved')" -c "INSERT INTO kepler.users (workspace_id, id, email) VALUES ('w', 'moved', 'moved')"
 expect 'public.orders kepler.users' "SELECT relation FROM kepler.changes_since(consumer => 'moved', workspace_id => 'w')"
 before=$(run $database -c "SELECT kepler.feed_cursor('w')")
+
+# On the coordinator there is one feed, with all that was changed.
+may_have() { run $database -o /dev/null -c "SELECT citus_set_node_property('$(server_socket_dir "$COORDINATOR")', 5432, 'shouldhaveshards', $1)"; }
+may_have true
+move 'n.groupid = 0'
+expect 'ERROR:  55000' "SELECT count(*) FROM kepler.changes_since('$before', workspace_id => 'w')"
+expect 'ERROR:  55000' "SELECT outcome FROM kepler.acknowledge_changes('moved', '$before', workspace_id => 'w')"
+expect updated "SELECT outcome FROM kepler.acknowledge_changes('moved', kepler.feed_cursor('w'), workspace_id => 'w')"
+run $database -o /dev/null -c "INSERT INTO public.orders VALUES ('w', 'here')" -c "INSERT INTO kepler.users (workspace_id, id, email) VALUES ('w', 'here', 'here')"
+expect 'public.orders 58 kepler.users 58' "SELECT relation || ' ' || length(cursor) FROM kepler.changes_since(consumer => 'moved', workspace_id => 'w')"
+expect 'public.orders' "SELECT relation FROM kepler.changes_since(consumer => 'moved', relation => 'orders', workspace_id => 'w') WHERE operation IS NOT NULL"
+expect 'here here' "SELECT c.row_id FROM kepler.changes_since(consumer => 'moved', workspace_id => 'w') AS c JOIN kepler.users AS u ON u.workspace_id = 'w' AND u.id = c.row_id"
+expect 2 "SELECT c ->> 'waiting' FROM kepler.feed_lag('w') AS l, jsonb_array_elements(l.consumers) AS c WHERE c ->> 'consumer' = 'moved'"
+here=$(run $database -c "SELECT kepler.feed_cursor('w')")
+move 'n.groupid > 0'
+may_have false
+for old in "$here" "$before"; do expect 'ERROR:  55000' "SELECT count(*) FROM kepler.changes_since('$old', workspace_id => 'w')"; done
+expect updated "SELECT outcome FROM kepler.acknowledge_changes('moved', kepler.feed_cursor('w'), workspace_id => 'w')"
+# What was changed in distributed tables while they were here is not told from here.
+expect 'public.orders here' "SELECT concat_ws(' ', relation, row_id) FROM kepler.changes_since(workspace_id => 'w') WHERE row_id = 'here' AND relation <> 'kepler.users'"
+expect 0 "SELECT count(*) FROM kepler.changes_since(workspace_id => 'w', max_rows => 10000) WHERE row_id = 'here' AND relation = 'kepler.users'"
 
 run $database -o /dev/null -c 'SELECT kepler.undistribute()'
 for old in "$before" "$two"; do expect 'ERROR:  55000' "SELECT count(*) FROM kepler.changes_since('$old', workspace_id => 'w')"; done
