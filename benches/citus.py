@@ -40,6 +40,15 @@ $$;
 CREATE FUNCTION bench.vector(number bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT '[' || string_agg((('x' || substr(md5(concat(number, ' ', i)), 1, 6))::bit(24)::integer % 1000)::text, ',') || ']' FROM generate_series(1, 64) AS i
 $$;
+-- A control: the same message and as many rows, with nothing done in between.
+CREATE TABLE bench.control (workspace_id text PRIMARY KEY);
+CREATE FUNCTION bench.answer(batch text, workspace_id text) RETURNS TABLE (place integer, outcome text, record_id text, entity_id text, version bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT i, 'unchanged', 'record ' || i, p.workspace_id, octet_length(batch)::bigint
+        FROM bench.control AS p CROSS JOIN generate_series(1, {BATCH}) AS i WHERE p.workspace_id = answer.workspace_id;
+END
+$$;
 """
 # Of each workspace.
 LOAD = """
@@ -47,6 +56,7 @@ SELECT count(*) FROM kepler.create_workspace('{space}');
 SELECT count(*) FROM kepler.set_enrichment_policy('contact', workspace_id => '{space}');
 SELECT count(*) FROM kepler.upsert_records_summary('contact', bench.batch(0, 0, false), workspace_id => '{space}');
 SELECT count(*) FROM kepler.remember_many((SELECT jsonb_agg(jsonb_build_object('content', concat_ws(' ', 'tea', 'cup ' || i, md5(i::text)), 'embedding', bench.vector(i)::jsonb)) FROM generate_series(1, 200) AS i)::text, workspace_id => '{space}');
+INSERT INTO bench.control (workspace_id) VALUES ('{space}');
 INSERT INTO kepler.users (workspace_id, id, email) VALUES ('{space}', 'u', 'u@example.com');
 INSERT INTO kepler.conversations (workspace_id, id, user_id) VALUES ('{space}', 'talk', 'u');
 """
@@ -155,7 +165,13 @@ def message(side: Side, session: Session, name: str) -> Callable[[], None]:
     return lambda: expect(session.run(f"SELECT count(*) FROM kepler.add_message('talk', 'user', 'hello', workspace_id => $1) \\bind '{name}'\n"), "1")
 
 
+def control(side: Side, session: Session, name: str) -> Callable[[], None]:
+    session.run("SELECT bench.batch(0, 0, false) AS batch \\gset\nSELECT 1")
+    return lambda: expect(session.run(f"SELECT count(*) FROM bench.answer($1, $2) \\bind :batch '{name}'\n"), str(BATCH))
+
+
 CALLS = [
+    Call("a batch sent, and nothing done", control, BATCH),
     Call("upsert by 1,000, new", upsert("new", BATCH), BATCH, TARGET),
     Call("upsert by 1,000, unchanged", upsert("unchanged", BATCH), BATCH, TARGET),
     Call("upsert by 1,000, changed", upsert("changed", BATCH), BATCH, TARGET),
@@ -168,7 +184,7 @@ CALLS = [
     Call("message added", message),
 ]
 # What many sessions do at once, in all workspaces.
-SPREAD = [CALLS[0], CALLS[2], CALLS[5], CALLS[7]]
+SPREAD = [CALLS[1], CALLS[3], CALLS[6], CALLS[8]]
 
 
 class Bench:
@@ -283,6 +299,8 @@ class Bench:
             script = Path(os.environ["KEPLER_BUILD"]) / "bench-citus.sql"
             script.write_text(SCHEMA, encoding="utf-8")
             side.first.script(script)
+            if side.name == CLUSTER:
+                side.first.run("SELECT create_distributed_table('bench.control', 'workspace_id', colocate_with => 'kepler.parts')")
             side.first.run("SELECT count(*) FROM kepler.create_embedding_space('bench', 64, 'bench')")
             side.first.run("SELECT kepler.activate_embedding_space('bench')")
             for number in range(SPACES):
