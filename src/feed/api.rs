@@ -418,7 +418,7 @@ AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 )]
 fn feed_tables_elsewhere() -> Result<Vec<i32>, ErrorReport> {
     require_tables()?;
-    let names = Spi::connect_mut(|client| read::tables(client))?;
+    let names = Spi::connect_mut(read::tables)?;
     Ok(read::distributed(&names).into_iter().collect())
 }
 
