@@ -321,6 +321,8 @@ for side in "$COORDINATOR" "$node"; do
   expect 1 "SELECT count(*) FROM kepler.changes_since($(at before), relation => '$of_other', workspace_id => 'w')"
   # Whoever begins now goes on from there.
   expect t "SELECT count(*) > 0 FROM public.followed(3, NULL) AS followed"
+  first=$(run $database -c "SELECT c.cursor FROM kepler.changes_since(NULL, 1, relation => '$of_other', workspace_id => 'w') AS c")
+  expect t "SELECT count(*) >= 0 FROM public.followed(1000, '$first') AS followed"
   run $database -o /dev/null -c "DELETE FROM kepler.consumers WHERE workspace_id = 'w'"
 done
 
