@@ -28,6 +28,11 @@ AS 'MODULE_PATHNAME', 'session_workspace_id';
 COMMENT ON FUNCTION kepler.abandon_executions(integer,text) IS 'Sets runs beyond their deadline to ABANDONED and returns them, the longest overdue first; those that ran before those that waited for a person.
 max_rows: the most runs to abandon. Runs whose row another session has locked are skipped. Runs that the database refuses to write are skipped with a warning.
 Errors: 55000 before install(); 22004 and 22023 for arguments.';
+COMMENT ON FUNCTION kepler.acknowledge_changes(text,text,text) IS 'Stores how far a named consumer has come, and adds the consumer if it is new. Returns one row.
+consumer: its name. cursor: that of the last change that was dealt with.
+acknowledged_cursor: what is stored now. On a cluster, where a cursor stands in two feeds, that is the greater position of each.
+Outcomes: inserted (a new consumer), updated, unchanged, stale (the consumer is further on already: nothing is changed).
+Errors: 55000 before install(), and if the database was restored to a state before the cursor; 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace.';
 CREATE FUNCTION kepler.add_message(conversation_id text, role text, content text, user_id text DEFAULT NULL::text, token_count integer DEFAULT NULL::integer, external_id text DEFAULT NULL::text, metadata jsonb DEFAULT NULL::jsonb, sent_at timestamp with time zone DEFAULT NULL::timestamp with time zone, embedding @extschema:vector@.vector DEFAULT NULL::@extschema:vector@.vector, workspace_id text DEFAULT kepler.current_workspace_id(), language text DEFAULT NULL::text, OUT message_id bigint, OUT number integer, OUT outcome text)
  RETURNS record
  LANGUAGE c
@@ -160,6 +165,13 @@ COMMENT ON FUNCTION kepler.cancel_execution(text,text,text) IS 'Ends a run that 
 execution_id: a value of kepler.executions.id. reason: kept as the error of the run.
 Outcomes: cancelled, duplicate (it was cancelled before), stale (it has ended otherwise), not_found.
 Errors: 55000 before install(); 22004 for a NULL argument.';
+COMMENT ON FUNCTION kepler.changes_since(text,integer,regclass,text,text,text) IS 'Returns the changes behind a position, one row for each, in an order in which nothing can come later in between: what transactions under way have written comes after they end (feed_lag tells which).
+cursor: the cursor of the last change that was dealt with, or of feed_cursor(); NULL for the oldest change that is there. consumer: reads from the cursor of a named consumer instead, and does not move it (acknowledge_changes does).
+max_rows: at most 100,000. relation, entity_type: only changes of this table, of rows of this type. A call with them looks at 10,000 changes, or max_rows; where the last of these is not asked for, a last row without an operation has the cursor to go on from.
+workspace_id: NULL for changes of tables without a column workspace_id, which are for the owner of Kepler''s tables alone.
+row_id: the primary key without workspace_id, as text; of several columns a JSON array of texts; NULL for TRUNCATE, which empties the table. Read the row by it: operation tells what was done then, and the row may have changed since. sequence: of two changes of one row the later one has the greater, but for a trigger AFTER … FOR EACH ROW that changes its own row again, which is told first.
+An update of a record that only moves its enrichment between UNAPPLIED and PENDING is no change.
+Errors: 55000 before install(), if changes behind the cursor have been deleted for their age, and if the database was restored to a state before the cursor; 22004 and 22023 for arguments, also for a cursor of another workspace or database; 42704 for an unknown consumer; 42501 for another workspace; on a cluster 0A000 on another node than the coordinator, and beside distributed tables without the relation.';
 CREATE FUNCTION kepler.claim_records(entity_type text, worker text, max_rows integer DEFAULT 1, lease interval DEFAULT NULL::interval, options jsonb DEFAULT NULL::jsonb, workspace_id text DEFAULT kepler.current_workspace_id())
  RETURNS TABLE(lease_id bigint, record_id text, attempt integer, data jsonb, source_updated_at timestamp with time zone, lease_until timestamp with time zone, external_id text, source text, entity_id text, enrichment jsonb)
  LANGUAGE c
@@ -631,6 +643,40 @@ BEGIN
     RETURN NEXT format('{"end":{"lines":%s,"checksum":%s}}', lines, checksum);
 END
 $function$;
+COMMENT ON FUNCTION kepler.feed_cursor(text) IS 'The position of now in the change feed. To copy a table and then follow its changes: take the cursor first, then copy, then read changes_since(cursor). Changes that were made meanwhile may be in the copy as well; none is missing.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace; on a cluster 0A000 on another node than the coordinator, and beside distributed tables.';
+CREATE OR REPLACE FUNCTION kepler.feed_lag(workspace_id text DEFAULT kepler.current_workspace_id(), OUT horizon xid8, OUT next_xid xid8, OUT held_by text, OUT pid integer, OUT prepared_transaction text, OUT database_name text, OUT role_name text, OUT state text, OUT began_at timestamp with time zone, OUT consumers jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    here record;
+BEGIN
+    consumers := (
+        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.consumer), '[]')
+        FROM kepler_internal.consumer_lag(feed_lag.workspace_id) AS l);
+    SELECT h.* INTO horizon, next_xid, held_by, pid, prepared_transaction, database_name, role_name, state, began_at
+    FROM kepler_internal.feed_horizon_of_part(feed_lag.workspace_id) AS h;
+    -- On a cluster there is the coordinator's feed too.
+    IF held_by IS NULL AND kepler_internal.is_distributed() THEN
+        SELECT h.* INTO here FROM kepler_internal.feed_horizon_of_part(NULL) AS h;
+        IF here.held_by IS NOT NULL THEN
+            SELECT here.horizon, here.next_xid, here.held_by, here.pid, here.prepared_transaction, here.database_name, here.role_name,
+                here.state, here.began_at
+            INTO horizon, next_xid, held_by, pid, prepared_transaction, database_name, role_name, state, began_at;
+        END IF;
+    END IF;
+END
+$function$;
+COMMENT ON FUNCTION kepler.feed_lag(text) IS 'Shows what the end of the feed waits for, and how far its consumers are behind. Returns one row.
+horizon: the oldest transaction under way; changes of it and of later ones are not served yet. next_xid: the number that the next transaction gets.
+held_by: session or prepared transaction, with pid or prepared_transaction, database_name, role_name, state and began_at; NULL if nothing is held back. It may be in another database. What only reads holds nothing back, and a replication slot neither. On a standby it is not known.
+consumers: a JSON array of objects {consumer, waiting, oldest_at, acknowledged_at, problem}; waiting is counted up to 10,000; problem says why a consumer cannot go on.
+On a cluster consumers read two feeds, that of the workspace''s node and that of the coordinator: what waits is counted in both, and the end of the first is shown unless nothing holds it back and something holds back the other one.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace; on a cluster 0A000 on another node than the coordinator, and beside distributed tables.';
 CREATE OR REPLACE FUNCTION kepler.find_secrets(relation regclass, include_possible boolean DEFAULT false)
  RETURNS TABLE(key jsonb, column_name text, path text, kind text, certainty text)
  LANGUAGE plpgsql
@@ -745,6 +791,7 @@ BEGIN
     SELECT m.name, s.labels, s.value, m.type, m.help
     FROM (
         SELECT * FROM kepler_internal.metric_samples_of_workspaces()
+        UNION ALL SELECT * FROM kepler_internal.metric_samples_of_feed()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_spaces()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_database()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_tables(NULL)
@@ -1945,6 +1992,14 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.change_workspace() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.change_workspace() IS 'Trigger: checks the languages of a workspace, notes those that go, and moves updated_at on';
+CREATE FUNCTION kepler_internal.changes_of_part(cursor text, max_rows integer, relation text, entity_type text, consumer text, workspace_id text)
+ RETURNS TABLE(reached text, relation_name text, row_id text, type text, operation text, sequence bigint, created_at timestamp with time zone, coordinator text, acknowledged_at text)
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'changes_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.changes_of_part(text,integer,text,text,text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.changes_of_part(text,integer,text,text,text,text) IS 'Internal: changes_since in the feed of the node where the workspace lies; before the changes a row of where they begin';
 CREATE FUNCTION kepler_internal.check_caller_token(token text)
  RETURNS void
  LANGUAGE plpgsql
@@ -2035,6 +2090,14 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.complete_nodes() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.complete_nodes() IS 'Internal: the same for all nodes with parts';
+CREATE FUNCTION kepler_internal.consumer_lag_of_part(workspace_id text)
+ RETURNS TABLE(consumer text, waiting integer, oldest_at timestamp with time zone, acknowledged_at timestamp with time zone, problem text, coordinator text)
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'consumer_lag_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.consumer_lag_of_part(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.consumer_lag_of_part(text) IS 'Internal: how far the consumers of a workspace are behind in the feed of the node where it lies, and where they stand in the one of the coordinator';
 CREATE FUNCTION kepler_internal.continue_numbers(workspace_id text, in_part boolean)
  RETURNS void
  LANGUAGE plpgsql
@@ -3478,6 +3541,49 @@ CREATE FUNCTION kepler_internal.expected_tables_text()
 AS 'MODULE_PATHNAME', 'expected_tables_text_wrapper';
 REVOKE EXECUTE ON FUNCTION kepler_internal.expected_tables_text() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.expected_tables_text() IS 'Internal: the same, a JSON object a line';
+CREATE FUNCTION kepler_internal.feed_cursor_of_part(workspace_id text)
+ RETURNS text
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'feed_cursor_of_part_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.feed_cursor_of_part(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.feed_cursor_of_part(text) IS 'Internal: feed_cursor in the feed of the node where the workspace lies';
+CREATE FUNCTION kepler_internal.feed_horizon_of_part(workspace_id text, OUT horizon xid8, OUT next_xid xid8, OUT held_by text, OUT pid integer, OUT prepared_transaction text, OUT database_name text, OUT role_name text, OUT state text, OUT began_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    oldest xid;
+BEGIN
+    horizon := pg_snapshot_xmin(pg_current_snapshot());
+    next_xid := pg_snapshot_xmax(pg_current_snapshot());
+    IF horizon >= next_xid OR pg_is_in_recovery() THEN
+        RETURN;
+    END IF;
+    -- Every transaction that changes something holds a lock on its own number, which everybody may see.
+    SELECT k.pid, k.transactionid INTO pid, oldest FROM pg_locks AS k
+    WHERE k.locktype = 'transactionid' AND k.mode = 'ExclusiveLock' AND k.granted
+        AND k.transactionid = horizon::xid
+    LIMIT 1;
+    IF oldest IS NULL THEN
+        RETURN;
+    ELSIF pid IS NULL THEN
+        held_by := 'prepared transaction';
+        SELECT p.gid, p.database::text, p.owner::text, p.prepared INTO prepared_transaction, database_name, role_name, began_at
+        FROM pg_prepared_xacts AS p WHERE p.transaction = oldest;
+    ELSE
+        held_by := 'session';
+        SELECT a.datname::text, a.usename::text, a.state, a.xact_start INTO database_name, role_name, state, began_at
+        FROM pg_stat_activity AS a WHERE a.pid = feed_horizon_of_part.pid;
+    END IF;
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.feed_horizon_of_part(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.feed_horizon_of_part(text) IS 'Internal: what holds the end of the feed back on the node where the workspace lies; without a workspace, on this node';
 CREATE FUNCTION kepler_internal.feed_kept_for()
  RETURNS interval
  LANGUAGE sql
@@ -3493,6 +3599,14 @@ AS $function$
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.feed_kept_for() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.feed_kept_for() IS 'Internal: how long maintain keeps the feed; NULL where a retention policy says it';
+CREATE FUNCTION kepler_internal.feed_tables_elsewhere()
+ RETURNS integer[]
+ LANGUAGE c
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS 'MODULE_PATHNAME', 'feed_tables_elsewhere_wrapper';
+REVOKE EXECUTE ON FUNCTION kepler_internal.feed_tables_elsewhere() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.feed_tables_elsewhere() IS 'Internal: numbers in the feed of tracked tables whose rows are on other nodes of a cluster, or on all of them';
 CREATE FUNCTION kepler_internal.fill_workflow_version()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -5324,6 +5438,7 @@ BEGIN
         SELECT u.* FROM unnest(names, all_labels, numbers) AS u (name, labels, value)
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_tables('of coordinator') AS d
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_database() AS d
+        UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_feed() AS d
     ) AS s
     GROUP BY s.name, s.labels;
 END
@@ -5374,6 +5489,29 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_database() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_database() IS 'Internal: what metrics() say of the database as a whole';
+CREATE FUNCTION kepler_internal.metric_samples_of_feed()
+ RETURNS TABLE(name text, labels jsonb, value double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT v.name, l.labels, v.value
+    FROM kepler.stat_feed AS s
+    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_feed_waiting_changes', s.waiting::float8),
+        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
+        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
+        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value);
+END
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.metric_samples_of_feed() FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_feed() IS 'Internal: samples of what waits for consumers of the feed';
 CREATE FUNCTION kepler_internal.metric_samples_of_part(with_node boolean, part_of text)
  RETURNS TABLE(name text, labels jsonb, value double precision)
  LANGUAGE plpgsql
@@ -5557,15 +5695,6 @@ BEGIN
         ('kepler_sync_oldest_open_run_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_open_at), 0)::float8),
         ('kepler_sync_failing_entities', s.failing::float8),
         ('kepler_sync_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8)) AS v (name, value)
-    UNION ALL
-    SELECT v.name, l.labels, v.value
-    FROM kepler.stat_feed AS s
-    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
-    CROSS JOIN LATERAL (VALUES
-        ('kepler_feed_waiting_changes', s.waiting::float8),
-        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
-        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
-        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value)
     UNION ALL
     SELECT v.name, jsonb_build_object('held_by', s.held_by), v.value
     FROM kepler.stat_horizon AS s
@@ -6801,6 +6930,31 @@ CREATE FUNCTION kepler_internal.ship(function anyelement, VARIADIC arguments "an
 AS 'MODULE_PATHNAME', 'kepler_ship';
 REVOKE EXECUTE ON FUNCTION kepler_internal.ship(anyelement,"any") FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.ship(anyelement,"any") IS 'Internal: sends a call to the node of its workspace; the planner puts it in the place of the call';
+CREATE FUNCTION kepler_internal.stat_feed_of_cluster(given text, columns text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "kepler.plan_for_large_tables" TO 'on'
+AS $function$
+    SELECT format('SELECT %s FROM (
+        SELECT v.workspace_id, v.consumer, v.acknowledged_at, least(v.counted_up_to, v.waiting + b.waiting) AS waiting, v.counted_up_to,
+            least(v.oldest_waiting_at, b.oldest_waiting_at) AS oldest_waiting_at, v.is_readable, v.cursor
+        FROM kepler_internal.view_rows_in_parts(''stat_feed'') AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS v (%s)
+        CROSS JOIN LATERAL (SELECT v.cursor ~ ''^02[0-9a-f]{104}$'' AS is_of_two) AS c
+        CROSS JOIN LATERAL (SELECT CASE WHEN c.is_of_two THEN v.cursor ELSE repeat(''0'', 106) END AS cursor) AS k
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS waiting, min(n.created_at) AS oldest_waiting_at FROM (
+                SELECT f.created_at FROM kepler.feed AS f
+                WHERE c.is_of_two AND f.workspace_id = v.workspace_id AND (f.epoch, f.xid, f.sequence) > (
+                    (''x'' || substr(k.cursor, 51, 8))::bit(32)::integer,
+                    (''x'' || substr(k.cursor, 59, 16))::bit(64)::bigint::text::xid8,
+                    (''x'' || substr(k.cursor, 75, 16))::bit(64)::bigint)
+                    AND f.table_id <> ALL ((SELECT kepler_internal.feed_tables_elsewhere())::integer[])
+                ORDER BY f.epoch, f.xid, f.sequence LIMIT v.counted_up_to) AS n) AS b) AS r', given, columns)
+$function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.stat_feed_of_cluster(text,text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.stat_feed_of_cluster(text,text) IS 'Internal: what stat_feed is on the coordinator of a cluster';
 CREATE FUNCTION kepler_internal.status_in_parts(OUT tables jsonb, OUT made jsonb, OUT queue jsonb, OUT runs jsonb)
  RETURNS record
  LANGUAGE plpgsql
@@ -7124,6 +7278,7 @@ BEGIN
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     FOR view IN SELECT * FROM kepler_internal.views_of_parts() LOOP
         EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
+            CASE view.name WHEN 'stat_feed' THEN kepler_internal.stat_feed_of_cluster(view.given, view.columns) END,
             format('SELECT %s FROM kepler_internal.view_rows_in_parts(%L) AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS r (%s)',
                 view.given, view.name, view.columns)));
     END LOOP;

@@ -40,6 +40,11 @@ pub(crate) fn hide_by(hide: fn()) {
 pub(crate) struct Error(Box<dyn Report>);
 
 impl Error {
+    /// Its message, where that alone is told.
+    pub(crate) fn message(&self) -> String {
+        shortened(self.0.to_string())
+    }
+
     /// Its message and detail, where it is told as the answer of an element.
     pub(crate) fn text(&self) -> String {
         let detail = self.0.detail().map_or_else(String::new, |detail| format!(": {detail}"));

@@ -199,6 +199,7 @@ BEGIN
         SELECT u.* FROM unnest(names, all_labels, numbers) AS u (name, labels, value)
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_tables('of coordinator') AS d
         UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_database() AS d
+        UNION ALL SELECT d.* FROM kepler_internal.metric_samples_of_feed() AS d
     ) AS s
     GROUP BY s.name, s.labels;
 END

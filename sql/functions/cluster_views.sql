@@ -39,6 +39,28 @@ BEGIN
 END
 $$;
 
+-- What stat_feed is on the coordinator: what waits in the feed here is added, but for what was changed in distributed tables before they
+-- were. Of a cursor with two positions the second one is of this feed.
+CREATE FUNCTION kepler_internal.stat_feed_of_cluster(given text, columns text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+AS $$
+    SELECT format('SELECT %s FROM (
+        SELECT v.workspace_id, v.consumer, v.acknowledged_at, least(v.counted_up_to, v.waiting + b.waiting) AS waiting, v.counted_up_to,
+            least(v.oldest_waiting_at, b.oldest_waiting_at) AS oldest_waiting_at, v.is_readable, v.cursor
+        FROM kepler_internal.view_rows_in_parts(''stat_feed'') AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS v (%s)
+        CROSS JOIN LATERAL (SELECT v.cursor ~ ''^02[0-9a-f]{104}$'' AS is_of_two) AS c
+        CROSS JOIN LATERAL (SELECT CASE WHEN c.is_of_two THEN v.cursor ELSE repeat(''0'', 106) END AS cursor) AS k
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS waiting, min(n.created_at) AS oldest_waiting_at FROM (
+                SELECT f.created_at FROM kepler.feed AS f
+                WHERE c.is_of_two AND f.workspace_id = v.workspace_id AND (f.epoch, f.xid, f.sequence) > (
+                    (''x'' || substr(k.cursor, 51, 8))::bit(32)::integer,
+                    (''x'' || substr(k.cursor, 59, 16))::bit(64)::bigint::text::xid8,
+                    (''x'' || substr(k.cursor, 75, 16))::bit(64)::bigint)
+                    AND f.table_id <> ALL ((SELECT kepler_internal.feed_tables_elsewhere())::integer[])
+                ORDER BY f.epoch, f.xid, f.sequence LIMIT v.counted_up_to) AS n) AS b) AS r', given, columns)
+$$;
+
 -- What such a view reads on the node of a part.
 CREATE FUNCTION kepler_internal.view_definition_of_part(view_name text, part_of text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -57,6 +79,7 @@ BEGIN
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     FOR view IN SELECT * FROM kepler_internal.views_of_parts() LOOP
         EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
+            CASE view.name WHEN 'stat_feed' THEN kepler_internal.stat_feed_of_cluster(view.given, view.columns) END,
             format('SELECT %s FROM kepler_internal.view_rows_in_parts(%L) AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS r (%s)',
                 view.given, view.name, view.columns)));
     END LOOP;

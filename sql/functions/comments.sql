@@ -1104,14 +1104,14 @@ max_rows: at most 100,000. relation, entity_type: only changes of this table, of
 workspace_id: NULL for changes of tables without a column workspace_id, which are for the owner of Kepler''s tables alone.
 row_id: the primary key without workspace_id, as text; of several columns a JSON array of texts; NULL for TRUNCATE, which empties the table. Read the row by it: operation tells what was done then, and the row may have changed since. sequence: of two changes of one row the later one has the greater, but for a trigger AFTER … FOR EACH ROW that changes its own row again, which is told first.
 An update of a record that only moves its enrichment between UNAPPLIED and PENDING is no change.
-Errors: 55000 before install(), if changes behind the cursor have been deleted for their age, and if the database was restored to a state before the cursor; 22004 and 22023 for arguments, also for a cursor of another workspace or database; 42704 for an unknown consumer; 42501 for another workspace.';
+Errors: 55000 before install(), if changes behind the cursor have been deleted for their age, and if the database was restored to a state before the cursor; 22004 and 22023 for arguments, also for a cursor of another workspace or database; 42704 for an unknown consumer; 42501 for another workspace; on a cluster 0A000 on another node than the coordinator, and beside distributed tables without the relation.';
 COMMENT ON FUNCTION kepler.feed_cursor(text) IS
 'The position of now in the change feed. To copy a table and then follow its changes: take the cursor first, then copy, then read changes_since(cursor). Changes that were made meanwhile may be in the copy as well; none is missing.
-Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace; on a cluster 0A000 on another node than the coordinator, and beside distributed tables.';
 COMMENT ON FUNCTION kepler.acknowledge_changes(text, text, text) IS
 'Stores how far a named consumer has come, and adds the consumer if it is new. Returns one row.
 consumer: its name. cursor: that of the last change that was dealt with.
-acknowledged_cursor: what is stored now.
+acknowledged_cursor: what is stored now. On a cluster, where a cursor stands in two feeds, that is the greater position of each.
 Outcomes: inserted (a new consumer), updated, unchanged, stale (the consumer is further on already: nothing is changed).
 Errors: 55000 before install(), and if the database was restored to a state before the cursor; 22004 and 22023 for arguments; 23503 for an unknown workspace; 42501 for another workspace.';
 COMMENT ON FUNCTION kepler.feed_lag(text) IS
@@ -1119,13 +1119,20 @@ COMMENT ON FUNCTION kepler.feed_lag(text) IS
 horizon: the oldest transaction under way; changes of it and of later ones are not served yet. next_xid: the number that the next transaction gets.
 held_by: session or prepared transaction, with pid or prepared_transaction, database_name, role_name, state and began_at; NULL if nothing is held back. It may be in another database. What only reads holds nothing back, and a replication slot neither. On a standby it is not known.
 consumers: a JSON array of objects {consumer, waiting, oldest_at, acknowledged_at, problem}; waiting is counted up to 10,000; problem says why a consumer cannot go on.
-Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace.';
+On a cluster consumers read two feeds, that of the workspace''s node and that of the coordinator: what waits is counted in both, and the end of the first is shown unless nothing holds it back and something holds back the other one.
+Errors: 55000 before install(); 22023 for arguments; 42501 for another workspace; on a cluster 0A000 on another node than the coordinator, and beside distributed tables.';
 COMMENT ON PROCEDURE kepler.maintain_feed(interval) IS
 'Makes the partitions of the feed for the next weeks, and deletes old changes, in steps that commit. maintain does it too, and keeps 30 days. Nobody waits for it longer than a tenth of a second: what is in use then stays until the next call. If it is late, changes go to a default partition, in the same order.
 keep: how long changes are kept at least; they go a week at a time. A consumer behind what was deleted gets an error.
 Cannot run inside of a transaction. For the owner of Kepler''s tables.
 Errors: 55000 before install(); 22004 and 22023 for arguments; 42501 for other callers; 2D000 inside of a transaction.';
 COMMENT ON FUNCTION kepler_internal.consumer_lag(text) IS 'Internal: how far the consumers of a workspace are behind';
+COMMENT ON FUNCTION kepler_internal.changes_of_part(text, integer, text, text, text, text) IS 'Internal: changes_since in the feed of the node where the workspace lies; before the changes a row of where they begin';
+COMMENT ON FUNCTION kepler_internal.feed_cursor_of_part(text) IS 'Internal: feed_cursor in the feed of the node where the workspace lies';
+COMMENT ON FUNCTION kepler_internal.consumer_lag_of_part(text) IS 'Internal: how far the consumers of a workspace are behind in the feed of the node where it lies, and where they stand in the one of the coordinator';
+COMMENT ON FUNCTION kepler_internal.feed_tables_elsewhere() IS 'Internal: numbers in the feed of tracked tables whose rows are on other nodes of a cluster, or on all of them';
+COMMENT ON FUNCTION kepler_internal.stat_feed_of_cluster(text, text) IS 'Internal: what stat_feed is on the coordinator of a cluster';
+COMMENT ON FUNCTION kepler_internal.feed_horizon_of_part(text) IS 'Internal: what holds the end of the feed back on the node where the workspace lies; without a workspace, on this node';
 COMMENT ON FUNCTION kepler_internal.maintain_feed_step(boolean, interval) IS 'Internal: a step of maintain_feed, as the owner of the feed; gives whether there is more to do';
 COMMENT ON FUNCTION kepler_internal.make_partitions(text, text, integer) IS 'Internal: makes partitions of the feed or of the history ahead';
 COMMENT ON FUNCTION kepler_internal.oldest_changes(timestamptz) IS 'Internal: the table of the oldest changes before a time';
@@ -1415,6 +1422,7 @@ COMMENT ON FUNCTION kepler_internal.metric_samples_of_workspaces() IS 'Internal:
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_spaces() IS 'Internal: what metrics() say of embedding spaces';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_spaces_here() IS 'Internal: what metrics() say of embedding spaces in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_tables(text) IS 'Internal: what metrics() say of tables';
+COMMENT ON FUNCTION kepler_internal.metric_samples_of_feed() IS 'Internal: samples of what waits for consumers of the feed';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_database() IS 'Internal: what metrics() say of the database as a whole';
 COMMENT ON FUNCTION kepler_internal.metric_samples_of_part(boolean, text) IS 'Internal: what metrics() say of a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.metric_samples_in_parts() IS 'Internal: what metrics() say of all parts';

@@ -174,20 +174,17 @@ BEGIN
 END
 $$;
 
--- What holds the end of the feed back, and how far its consumers are behind.
-CREATE FUNCTION kepler.feed_lag(
-    workspace_id text DEFAULT kepler.current_workspace_id(),
+-- What holds the end of the feed back where the workspace lies; without one, on this node.
+CREATE FUNCTION kepler_internal.feed_horizon_of_part(
+    workspace_id text,
     OUT horizon xid8, OUT next_xid xid8, OUT held_by text, OUT pid integer, OUT prepared_transaction text,
-    OUT database_name text, OUT role_name text, OUT state text, OUT began_at timestamptz, OUT consumers jsonb
+    OUT database_name text, OUT role_name text, OUT state text, OUT began_at timestamptz
 ) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     oldest xid;
 BEGIN
-    consumers := (
-        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.consumer), '[]')
-        FROM kepler_internal.consumer_lag(feed_lag.workspace_id) AS l);
     horizon := pg_snapshot_xmin(pg_current_snapshot());
     next_xid := pg_snapshot_xmax(pg_current_snapshot());
     IF horizon >= next_xid OR pg_is_in_recovery() THEN
@@ -207,7 +204,35 @@ BEGIN
     ELSE
         held_by := 'session';
         SELECT a.datname::text, a.usename::text, a.state, a.xact_start INTO database_name, role_name, state, began_at
-        FROM pg_stat_activity AS a WHERE a.pid = feed_lag.pid;
+        FROM pg_stat_activity AS a WHERE a.pid = feed_horizon_of_part.pid;
+    END IF;
+END
+$$;
+
+-- What holds the end of the feed back, and how far its consumers are behind.
+CREATE FUNCTION kepler.feed_lag(
+    workspace_id text DEFAULT kepler.current_workspace_id(),
+    OUT horizon xid8, OUT next_xid xid8, OUT held_by text, OUT pid integer, OUT prepared_transaction text,
+    OUT database_name text, OUT role_name text, OUT state text, OUT began_at timestamptz, OUT consumers jsonb
+) LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    here record;
+BEGIN
+    consumers := (
+        SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.consumer), '[]')
+        FROM kepler_internal.consumer_lag(feed_lag.workspace_id) AS l);
+    SELECT h.* INTO horizon, next_xid, held_by, pid, prepared_transaction, database_name, role_name, state, began_at
+    FROM kepler_internal.feed_horizon_of_part(feed_lag.workspace_id) AS h;
+    -- On a cluster there is the coordinator's feed too.
+    IF held_by IS NULL AND kepler_internal.is_distributed() THEN
+        SELECT h.* INTO here FROM kepler_internal.feed_horizon_of_part(NULL) AS h;
+        IF here.held_by IS NOT NULL THEN
+            SELECT here.horizon, here.next_xid, here.held_by, here.pid, here.prepared_transaction, here.database_name, here.role_name,
+                here.state, here.began_at
+            INTO horizon, next_xid, held_by, pid, prepared_transaction, database_name, role_name, state, began_at;
+        END IF;
     END IF;
 END
 $$;

@@ -55,6 +55,25 @@ VALUES
     ('kepler_table_rows_deleted_total', 'counter', '{table}', 'Rows deleted since the statistics of Postgres were reset')
 $$;
 
+-- What stat_feed shows: on the coordinator of a cluster of all workspaces, in both feeds of each.
+CREATE FUNCTION kepler_internal.metric_samples_of_feed() RETURNS TABLE (name text, labels jsonb, value double precision)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
+SET max_parallel_workers_per_gather = 0
+AS $$
+#variable_conflict use_variable
+BEGIN
+    RETURN QUERY
+    SELECT v.name, l.labels, v.value
+    FROM kepler.stat_feed AS s
+    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
+    CROSS JOIN LATERAL (VALUES
+        ('kepler_feed_waiting_changes', s.waiting::float8),
+        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
+        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
+        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value);
+END
+$$;
+
 -- What the views show of workspaces. In a part of a cluster: of those that lie there, and of its node.
 CREATE FUNCTION kepler_internal.metric_samples_of_workspaces() RETURNS TABLE (name text, labels jsonb, value double precision)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
@@ -106,15 +125,6 @@ BEGIN
         ('kepler_sync_oldest_open_run_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_open_at), 0)::float8),
         ('kepler_sync_failing_entities', s.failing::float8),
         ('kepler_sync_last_success_age_seconds', extract(epoch FROM statement_timestamp() - s.last_succeeded_at)::float8)) AS v (name, value)
-    UNION ALL
-    SELECT v.name, l.labels, v.value
-    FROM kepler.stat_feed AS s
-    CROSS JOIN LATERAL (SELECT jsonb_build_object('workspace_id', s.workspace_id, 'consumer', s.consumer) AS labels) AS l
-    CROSS JOIN LATERAL (VALUES
-        ('kepler_feed_waiting_changes', s.waiting::float8),
-        ('kepler_feed_counted_up_to_changes', s.counted_up_to::float8),
-        ('kepler_feed_oldest_waiting_age_seconds', coalesce(extract(epoch FROM statement_timestamp() - s.oldest_waiting_at), 0)::float8),
-        ('kepler_feed_acknowledged_age_seconds', extract(epoch FROM statement_timestamp() - s.acknowledged_at)::float8)) AS v (name, value)
     UNION ALL
     SELECT v.name, jsonb_build_object('held_by', s.held_by), v.value
     FROM kepler.stat_horizon AS s
@@ -256,6 +266,7 @@ BEGIN
     SELECT m.name, s.labels, s.value, m.type, m.help
     FROM (
         SELECT * FROM kepler_internal.metric_samples_of_workspaces()
+        UNION ALL SELECT * FROM kepler_internal.metric_samples_of_feed()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_spaces()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_database()
         UNION ALL SELECT * FROM kepler_internal.metric_samples_of_tables(NULL)

@@ -83,15 +83,17 @@ CROSS JOIN LATERAL (
 ) AS r
 LEFT JOIN kepler.sync_runs AS s ON s.workspace_id = e.workspace_id AND s.id = e.last_sync_id;
 
--- Which change a cursor stands at is written in it. One that is not readable (another version, a slip) shows nothing behind it.
+-- Which change a cursor stands at is written in it, the position in this feed first. One that is not readable (another version, a
+-- slip) shows nothing behind it.
 CREATE VIEW kepler.stat_feed AS
 WITH consumers AS (
-    SELECT c.workspace_id, c.name AS consumer, c.acknowledged_at, c.cursor ~ '^01[0-9a-f]{56}$' AS is_readable,
-        CASE WHEN c.cursor ~ '^01[0-9a-f]{56}$' THEN c.cursor ELSE '01' || repeat('f', 56) END AS cursor,
+    SELECT c.workspace_id, c.name AS consumer, c.acknowledged_at, c.cursor ~ '^(01[0-9a-f]{56}|02[0-9a-f]{104})$' AS is_readable,
+        CASE WHEN c.cursor ~ '^(01[0-9a-f]{56}|02[0-9a-f]{104})$' THEN c.cursor ELSE '01' || repeat('f', 56) END AS cursor,
         greatest(10, least(10000, 10000 / count(*) OVER ()))::integer AS counted_up_to
     FROM kepler.consumers AS c
 )
-SELECT c.workspace_id, c.consumer, c.acknowledged_at, b.waiting, c.counted_up_to, b.oldest_waiting_at, c.is_readable
+SELECT c.workspace_id, c.consumer, c.acknowledged_at, b.waiting, c.counted_up_to, b.oldest_waiting_at, c.is_readable,
+    CASE WHEN c.is_readable THEN c.cursor END AS cursor
 FROM consumers AS c
 CROSS JOIN LATERAL (
     SELECT CASE WHEN c.is_readable THEN count(*) END AS waiting, min(n.created_at) AS oldest_waiting_at FROM (
@@ -218,6 +220,7 @@ COMMENT ON COLUMN kepler.stat_feed.waiting IS 'Changes behind its cursor, those 
 COMMENT ON COLUMN kepler.stat_feed.counted_up_to IS 'Where counting stops: a count that is as great means so many or more';
 COMMENT ON COLUMN kepler.stat_feed.oldest_waiting_at IS 'When the oldest of them was made';
 COMMENT ON COLUMN kepler.stat_feed.is_readable IS 'Whether its cursor can be read';
+COMMENT ON COLUMN kepler.stat_feed.cursor IS 'Its cursor; NULL if it cannot be read';
 COMMENT ON VIEW kepler.stat_horizon IS 'What has held the horizon of transactions back longest, one row for each kind that does. For members of pg_monitor';
 COMMENT ON COLUMN kepler.stat_horizon.held_by IS 'session, prepared transaction, replication slot or standby';
 COMMENT ON COLUMN kepler.stat_horizon.pid IS 'Process of the session';

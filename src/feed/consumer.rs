@@ -1,9 +1,9 @@
 //! Named consumers, whose cursors the database keeps.
 
-use super::cursor::{Cursor, Position};
+use super::cursor::{Cursor, Feeds, Position, Reached};
 use super::epoch::Epochs;
 use super::error::FeedError;
-use super::read;
+use super::read::{self, Of};
 use crate::error::Error;
 use crate::pg::plan::Statement;
 use crate::pg::varlena::Text;
@@ -67,10 +67,12 @@ pub(super) fn acknowledge(
     workspace: &str,
     name: &str,
     text: &str,
+    feeds: Feeds,
 ) -> Result<(&'static str, String), Error> {
     let epochs = Epochs::read(client);
-    let cursor = Cursor::read(text, Some(workspace))?;
-    epochs.check(cursor)?;
+    let reached = Reached::read(text, Some(workspace), feeds)?;
+    // Where it stands in the feed of the coordinator, that one looks at when it is read from there.
+    epochs.check(reached.own)?;
     let (of, consumer, to) = (Text::new(workspace), Text::new(name), Text::new(text));
     let key = [Some(of.datum()), Some(consumer.datum())];
     let row = [key[0], key[1], Some(to.datum())];
@@ -86,14 +88,17 @@ pub(super) fn acknowledge(
             continue;
         };
         // One that cannot be read any more is replaced.
-        let before = Cursor::read(&stored, Some(workspace)).ok();
-        let before = before.filter(|before| epochs.is_comparable(*before));
+        let before = Reached::read(&stored, Some(workspace), feeds).ok();
+        let before = before.filter(|before| epochs.is_comparable(before.own));
+        let further = before.map_or(reached, |before| before.or_further(reached));
         return Ok(match before {
-            Some(before) if before.position == cursor.position => ("unchanged", stored),
-            Some(before) if before.position > cursor.position => ("stale", stored),
+            Some(before) if before.is_at(&reached) => ("unchanged", stored),
+            Some(before) if before.is_at(&further) => ("stale", stored),
             _ => {
-                MOVE.with(|plan| plan.run(client, &row));
-                ("updated", text.to_owned())
+                let text = further.write(Some(workspace));
+                let to = Text::new(&text);
+                MOVE.with(|plan| plan.run(client, &[key[0], key[1], Some(to.datum())]));
+                ("updated", text)
             }
         });
     }
@@ -109,12 +114,42 @@ pub(super) struct Lag {
     pub(super) acknowledged_at: Option<i64>,
     /// Why it cannot go on.
     pub(super) problem: Option<String>,
+    /// Where it stands in the feed of the coordinator, whose changes are not among those that wait.
+    pub(super) coordinator: Option<Cursor>,
+}
+
+impl Lag {
+    /// Adds what waits in a feed.
+    pub(super) fn add(&mut self, counted: Result<(i32, Option<i64>), Error>) {
+        match counted {
+            Ok((waiting, oldest_at)) => {
+                let waiting = self.waiting.unwrap_or_default().saturating_add(waiting);
+                self.waiting = Some(waiting.min(COUNTED));
+                self.oldest_at = [self.oldest_at, oldest_at].into_iter().flatten().min();
+            }
+            Err(error) => {
+                (self.waiting, self.oldest_at) = (None, None);
+                self.problem = Some(error.message());
+            }
+        }
+    }
 }
 
 /// So many changes are counted.
 const COUNTED: i32 = 10_000;
 
-pub(super) fn lags(client: &mut SpiClient<'_>, workspace: &str) -> Vec<Lag> {
+/// How many changes wait behind a cursor, and when the first of them was made.
+pub(super) fn behind(
+    client: &mut SpiClient<'_>,
+    workspace: &str,
+    cursor: Cursor,
+    of: Of,
+) -> Result<(i32, Option<i64>), Error> {
+    read::count_behind(client, workspace, cursor, COUNTED, of)
+}
+
+/// In the feed where the session works.
+pub(super) fn lags(client: &mut SpiClient<'_>, workspace: &str, feeds: Feeds) -> Vec<Lag> {
     let of = Text::new(workspace);
     let rows = ALL.with(|plan| plan.run_in_snapshot(client, &[Some(of.datum())]));
     let consumer = |row: crate::pg::rows::Row<'_, 3>| {
@@ -124,17 +159,14 @@ pub(super) fn lags(client: &mut SpiClient<'_>, workspace: &str) -> Vec<Lag> {
     drop(rows);
     let mut lags = Vec::new();
     for (consumer, text, acknowledged_at) in consumers {
-        let counted = Cursor::read(&text, Some(workspace))
-            .and_then(|cursor| read::count_behind(client, workspace, cursor, COUNTED));
-        let mut lag =
-            Lag { consumer, waiting: None, oldest_at: None, acknowledged_at, problem: None };
-        match counted {
-            Ok((waiting, oldest_at)) => {
-                lag.waiting = Some(waiting);
-                lag.oldest_at = oldest_at;
-            }
-            Err(error) => lag.problem = Some(error.to_string()),
-        }
+        let (waiting, oldest_at, problem, coordinator) = (None, None, None, None);
+        let mut lag = Lag { consumer, waiting, oldest_at, acknowledged_at, problem, coordinator };
+        let reached = Reached::read(&text, Some(workspace), feeds);
+        lag.coordinator = reached.as_ref().ok().and_then(|reached| reached.coordinator);
+        lag.add(match reached {
+            Ok(reached) => behind(client, workspace, reached.own, Of::All),
+            Err(error) => Err(error.into()),
+        });
         lags.push(lag);
     }
     lags
@@ -145,8 +177,8 @@ pub(super) fn positions(client: &mut SpiClient<'_>) -> Vec<(String, Position)> {
     let rows = EVERYWHERE.with(|plan| plan.run(client, &[]));
     let position = |row: crate::pg::rows::Row<'_, 2>| {
         let workspace = row.text(0)?;
-        let cursor = Cursor::read(row.text(1)?, Some(workspace)).ok()?;
-        Some((workspace.to_owned(), cursor.position))
+        let reached = Reached::read(row.text(1)?, Some(workspace), Feeds::One).ok()?;
+        Some((workspace.to_owned(), reached.own.position))
     };
     rows.iter::<2>().filter_map(position).collect()
 }

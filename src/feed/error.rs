@@ -11,6 +11,10 @@ pub(crate) enum FeedError {
     OtherDatabase,
     #[error("the cursor is of a feed before the workspace came to this node of the cluster")]
     Elsewhere,
+    #[error("the changes of a workspace cannot be read beside distributed tables")]
+    Beside,
+    #[error("the changes of a workspace are read on the coordinator of the cluster")]
+    NotOnCoordinator,
     #[error("the cursor is ahead of this database, which was restored to an earlier state")]
     Ahead,
     #[error("changes behind the cursor have been deleted for their age")]
@@ -50,6 +54,7 @@ impl Report for FeedError {
             | Self::Dropped { .. }
             | Self::NoPrimaryKey(_)
             | Self::NoPlace => ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+            Self::Beside | Self::NotOnCoordinator => ERRCODE_FEATURE_NOT_SUPPORTED,
             Self::NoConsumer { .. } => ERRCODE_UNDEFINED_OBJECT,
             Self::CannotTrack { .. } => ERRCODE_WRONG_OBJECT_TYPE,
             Self::NotYours(_) => ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -62,6 +67,13 @@ impl Report for FeedError {
                 "Each node has a feed of its own, and what was changed before is not in this one."
                     .to_owned(),
             ),
+            Self::Beside => Some(
+                "The statement runs where the rows of these lie, and the coordinator has changes of its own tables."
+                    .to_owned(),
+            ),
+            Self::NotOnCoordinator => {
+                Some("The changes of its own tables are noted there, and not here.".to_owned())
+            }
             Self::Ahead => {
                 Some("It stands behind a change that this database does not have.".to_owned())
             }
@@ -82,6 +94,10 @@ impl Report for FeedError {
             Self::OtherDatabase | Self::Elsewhere | Self::Ahead | Self::Dropped { .. } => {
                 BEGIN_AGAIN.to_owned()
             }
+            Self::Beside => "Read the changes in a statement of their own; or name the distributed table whose changes you \
+                 want, in the argument \"relation\" of changes_since()."
+                .to_owned(),
+            Self::NotOnCoordinator => "Connect to the coordinator.".to_owned(),
             Self::CursorOrConsumer => "A consumer has a cursor of its own.".to_owned(),
             Self::NoConsumer { name, .. } => format!(
                 "SELECT kepler.acknowledge_changes('{}', kepler.feed_cursor());",

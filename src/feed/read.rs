@@ -9,12 +9,15 @@ use super::epoch::Epochs;
 use super::error::FeedError;
 use crate::access::owner::Owner;
 use crate::error::Error;
+use crate::pg::cluster::part;
+use crate::pg::cluster::places::Lies;
 use crate::pg::plan::{Order, OwnedStatement, Statement};
-use crate::pg::relation::UntilChanged;
+use crate::pg::relation::{self, UntilChanged};
 use crate::pg::varlena::Text;
 use pgrx::pg_sys;
 use pgrx::spi::SpiClient;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
 use std::rc::Rc;
 
 /// Where changes are filtered, so many are looked at before a call answers, or as many as it may give.
@@ -108,16 +111,33 @@ pub(super) struct Request<'r> {
     pub(super) after: Option<Cursor>,
     pub(super) max_rows: i32,
     /// A table's name.
-    pub(super) table: Option<String>,
+    pub(super) table: Option<&'r str>,
     pub(super) entity_type: Option<&'r str>,
     /// When the consumer last was here, for an error.
-    pub(super) acknowledged_at: Option<String>,
+    pub(super) acknowledged_at: Option<&'r str>,
+    pub(super) of: Of,
 }
 
-/// A change; or, without what was changed, a position up to which there was none that is asked for.
+/// Of which tables changes are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    All,
+    /// Those whose rows are in tables of this node: not what was changed in others before they were distributed.
+    TablesHere,
+}
+
+/// What was found behind a position.
+pub(super) struct Found {
+    /// The position.
+    pub(super) after: Cursor,
+    pub(super) changes: Vec<Change>,
+    /// A position behind all of them, up to which there is no more that is asked for.
+    pub(super) behind: Option<Cursor>,
+}
+
 pub(super) struct Change {
-    pub(super) cursor: String,
-    pub(super) changed: Option<Changed>,
+    pub(super) cursor: Cursor,
+    pub(super) changed: Changed,
 }
 
 pub(super) struct Changed {
@@ -185,15 +205,31 @@ impl Window<'_> {
     }
 }
 
-/// The changes, and the position behind them where the last one is not it.
-pub(super) fn read(
-    client: &mut SpiClient<'_>,
-    request: &Request<'_>,
-) -> Result<Vec<Change>, Error> {
+/// The tables whose rows are on other nodes, or on all of them.
+pub(super) fn distributed(names: &Tables) -> HashSet<i32> {
+    let is_distributed = |name: &str| {
+        let (schema, table) = name.split_once('.')?;
+        let plain = table.strip_prefix('"').and_then(|table| table.strip_suffix('"'));
+        let table = plain.map_or(table.to_owned(), |table| table.replace("\"\"", "\""));
+        let (schema, table) = (CString::new(schema).ok()?, CString::new(table).ok()?);
+        Some(part::lies(relation::named_exactly(&schema, &table)?) != Lies::Here)
+    };
+    let ids = names.iter().filter(|(_, name)| is_distributed(name) == Some(true));
+    ids.map(|(id, _)| *id).collect()
+}
+
+/// Where somebody begins who has no cursor. Partitions go by time, and positions by transaction: changes may be left before what was
+/// dropped. Whoever begins with one of them could not go on from there.
+pub(super) fn beginning(client: &mut SpiClient<'_>, workspace: Option<&str>) -> Cursor {
+    let epochs = Epochs::read(client);
+    let workspace = workspace.map(Text::new);
+    epochs.cursor(dropped(client, workspace.as_ref()).unwrap_or_default())
+}
+
+/// The changes behind a position.
+pub(super) fn read(client: &mut SpiClient<'_>, request: &Request<'_>) -> Result<Found, Error> {
     let epochs = Epochs::read(client);
     let workspace = request.workspace.map(Text::new);
-    // Partitions go by time, and positions by transaction: changes may be left before what was dropped. Whoever begins
-    // with one of them could not go on from there.
     let after = match request.after {
         Some(cursor) => cursor.position,
         None => dropped(client, workspace.as_ref()).unwrap_or_default(),
@@ -206,13 +242,16 @@ pub(super) fn read(
     };
     let must_be_there = request.after.map(|cursor| epochs.check(cursor)).transpose()?;
     let names = tables(client)?;
+    let others = if request.of == Of::All { HashSet::new() } else { distributed(&names) };
     let wanted = |table: i32, entity_type: Option<&str>| {
-        request.table.as_ref().is_none_or(|name| names.get(&table) == Some(name))
+        request.table.is_none_or(|name| names.get(&table).map(String::as_str) == Some(name))
             && request.entity_type.is_none_or(|wanted| entity_type == Some(wanted))
+            && !others.contains(&table)
     };
     let is_filtered = request.table.is_some() || request.entity_type.is_some();
-    let limit = if is_filtered { request.max_rows.max(LOOKED_AT) } else { request.max_rows };
-    let changes = window.run(client, limit, |rows| {
+    let looked_at = request.max_rows.max(LOOKED_AT);
+    let limit = if is_filtered { looked_at } else { request.max_rows };
+    let look = |rows: &crate::pg::rows::Rows<'_>| {
         let mut changes: Vec<Change> = Vec::new();
         let mut last = None;
         for row in rows.iter::<8>() {
@@ -228,7 +267,6 @@ pub(super) fn read(
                 continue;
             }
             last = None;
-            let cursor = epochs.cursor(position).write(request.workspace);
             let text = |column| row.text(column).map(str::to_owned);
             let changed = Changed {
                 relation: names.get(&table).cloned(),
@@ -238,21 +276,22 @@ pub(super) fn read(
                 sequence: position.sequence,
                 created_at: row.time(7).unwrap_or_default(),
             };
-            changes.push(Change { cursor, changed: Some(changed) });
+            changes.push(Change { cursor: epochs.cursor(position), changed });
             if changes.len() == request.max_rows as usize {
                 break;
             }
         }
-        if let Some(position) = last {
-            let cursor = epochs.cursor(position).write(request.workspace);
-            changes.push(Change { cursor, changed: None });
-        }
-        changes
-    });
-    if let Some(must_be_there) = must_be_there {
-        check_kept(client, request, &window, must_be_there)?;
+        (changes, last.map(|position| epochs.cursor(position)))
+    };
+    let (mut changes, mut behind) = window.run(client, limit, look);
+    // Where tables have been distributed, what was changed in them before may be all there is for long.
+    if !others.is_empty() && limit < looked_at && changes.is_empty() && behind.is_some() {
+        (changes, behind) = window.run(client, looked_at, look);
     }
-    Ok(changes)
+    if let Some(must_be_there) = must_be_there {
+        check_kept(client, request.acknowledged_at, &window, must_be_there)?;
+    }
+    Ok(Found { after: epochs.cursor(after), changes, behind })
 }
 
 /// The last position of a workspace that was dropped for its age.
@@ -269,7 +308,7 @@ fn dropped(client: &mut SpiClient<'_>, workspace: Option<&Text>) -> Option<Posit
 /// dropped before that is noted and committed.
 fn check_kept(
     client: &mut SpiClient<'_>,
-    request: &Request<'_>,
+    acknowledged_at: Option<&str>,
     window: &Window<'_>,
     must_be_there: bool,
 ) -> Result<(), FeedError> {
@@ -278,7 +317,7 @@ fn check_kept(
     let is_missing = must_be_there && !window.has_change_at(client, at);
     match dropped(client, window.workspace) {
         Some(dropped) if dropped > at => {
-            Err(FeedError::Dropped { last_at: request.acknowledged_at.clone() })
+            Err(FeedError::Dropped { last_at: acknowledged_at.map(str::to_owned) })
         }
         Some(dropped) if dropped == at => Ok(()),
         _ if is_missing => Err(FeedError::Ahead),
@@ -292,7 +331,8 @@ pub(super) fn count_behind(
     workspace: &str,
     cursor: Cursor,
     limit: i32,
-) -> Result<(i32, Option<i64>), FeedError> {
+    of: Of,
+) -> Result<(i32, Option<i64>), Error> {
     let epochs = Epochs::read(client);
     let text = Text::new(workspace);
     let must_be_there = epochs.check(cursor)?;
@@ -302,25 +342,26 @@ pub(super) fn count_behind(
         counted: epochs.counted(),
         horizon: horizon(client),
     };
-    let found = window.run(client, limit, |rows| {
-        let first = rows.iter::<8>().next().and_then(|row| row.time(7));
-        (rows.count() as i32, first)
-    });
-    let request = Request {
-        workspace: Some(workspace),
-        after: Some(cursor),
-        max_rows: limit,
-        table: None,
-        entity_type: None,
-        acknowledged_at: None,
+    let others = match of {
+        Of::All => HashSet::new(),
+        Of::TablesHere => distributed(&*tables(client)?),
     };
-    check_kept(client, &request, &window, must_be_there)?;
+    let found = window.run(client, limit, |rows| {
+        let waits = |row: &crate::pg::rows::Row<'_, 8>| {
+            others.is_empty() || row.integer(3).is_some_and(|table| !others.contains(&table))
+        };
+        let first = rows.iter::<8>().find(waits).and_then(|row| row.time(7));
+        let count =
+            if others.is_empty() { rows.count() } else { rows.iter::<8>().filter(waits).count() };
+        (count as i32, first)
+    });
+    check_kept(client, None, &window, must_be_there)?;
     Ok(found)
 }
 
 /// The cursor of now.
-pub(super) fn now(client: &mut SpiClient<'_>, workspace: Option<&str>) -> String {
+pub(super) fn now(client: &mut SpiClient<'_>) -> Cursor {
     let epochs = Epochs::read(client);
     let horizon = horizon(client);
-    epochs.cursor(epochs.now(horizon)).write(workspace)
+    epochs.cursor(epochs.now(horizon))
 }

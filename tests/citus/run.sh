@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What needs a Citus cluster: one coordinator and two workers of the Postgres whose pg_config is CITUS_PG_CONFIG, on this
 # machine. Skipped where that is not set. A suite is a script beside this one, whose head says what it promises.
-# Usage: tests/citus/run.sh [functions|kept|calls|commits|rights|grown|pages|regress|isolation|crash|rebalance|moves|history|tenants …]
+# Usage: tests/citus/run.sh [functions|kept|calls|commits|rights|grown|pages|regress|isolation|crash|rebalance|moves|history|tenants|feed …]
 # T="name …" chooses among the files of a suite. KEPLER_INSTALLED=yes takes the Kepler that is installed there.
 # shellcheck source=tools/lib.sh
 source "$(dirname "$0")/../../tools/lib.sh"
@@ -10,7 +10,7 @@ source "$(dirname "$0")/../../tools/lib.sh"
 source "$ROOT/tools/results.sh"
 
 suites=("$@")
-[[ $# -gt 0 ]] || suites=(functions kept calls commits rights grown pages regress isolation crash rebalance moves history tenants)
+[[ $# -gt 0 ]] || suites=(functions kept calls commits rights grown pages regress isolation crash rebalance moves history tenants feed)
 if [[ -z ${CITUS_PG_CONFIG:-} ]]; then
   echo "skipped citus (${suites[*]}): CITUS_PG_CONFIG names no Postgres that has Citus"
   exit

@@ -67,6 +67,17 @@ pub(crate) fn hold_elsewhere(workspace: &Text) {
     }
 }
 
+/// The same; gives whether that is on this node.
+pub(crate) fn hold_and_look(workspace: &Text) -> bool {
+    hold_elsewhere(workspace);
+    places::lies_here(workspace.as_str())
+}
+
+/// Whether this node is the coordinator of the cluster.
+pub(crate) fn is_coordinator() -> bool {
+    places::own_group() == Some(0)
+}
+
 /// The place of the part of a workspace among all, and how Citus calls what lies together.
 fn place_of(workspace: &str) -> Option<(u32, i32)> {
     // SAFETY: reads the bytes of the text: what `hashtext` does where the collation tells texts by their bytes, as that of a

@@ -49,6 +49,12 @@ thread_local! {
           FROM pg_catalog.pg_dist_placement AS p WHERE p.shardid = $1",
         &[pg_sys::INT8OID],
     ) };
+    static LIES_HERE: Statement = const { Statement::new(
+        c"SELECT p.groupid = (SELECT l.groupid FROM pg_catalog.pg_dist_local_group AS l LIMIT 1)
+          FROM pg_catalog.pg_dist_placement AS p
+          WHERE p.shardid = pg_catalog.get_shard_id_for_distribution_column('kepler.parts'::pg_catalog.regclass, $1)",
+        &[pg_sys::TEXTOID],
+    ) };
     static SHARD_OF: Statement = const { Statement::new(
         c"SELECT pg_catalog.get_shard_id_for_distribution_column('kepler.parts'::pg_catalog.regclass, $1)",
         &[pg_sys::TEXTOID],
@@ -221,6 +227,16 @@ pub(super) fn is_here(place: Place) -> bool {
     let _looking = Looking::begin();
     Spi::connect_mut(|client| {
         let rows = IS_HERE.with(|plan| plan.run_latest(client, &[Some(place.shard_id.into())]));
+        rows.iter::<1>().next().and_then(|row| row.boolean(0)) == Some(true)
+    })
+}
+
+/// Whether the part of a workspace is on this node at this moment.
+pub(super) fn lies_here(workspace_id: &str) -> bool {
+    let _looking = Looking::begin();
+    let id = crate::pg::varlena::Text::new(workspace_id);
+    Spi::connect_mut(|client| {
+        let rows = LIES_HERE.with(|plan| plan.run_latest(client, &[Some(id.datum())]));
         rows.iter::<1>().next().and_then(|row| row.boolean(0)) == Some(true)
     })
 }

@@ -45,6 +45,10 @@ INSERT INTO c_calls VALUES
     ('track', 'make_history_triggers', 'tracked_tables', 'UPDATE'),
     ('track', 'tell_history', 'tracked_tables', 'UPDATE'),
     ('untrack', 'drop_feed_triggers', 'tracked_tables', 'UPDATE'),
+    -- On a cluster the node of the workspace is asked.
+    ('changes_since', 'changes_of_part', NULL, NULL),
+    ('feed_cursor', 'feed_cursor_of_part', NULL, NULL),
+    ('feed_lag', 'consumer_lag_of_part', NULL, NULL),
     ('row_as_of', 'row_image', NULL, NULL),
     ('row_history', 'row_image', NULL, NULL),
     -- On a cluster other nodes are asked before.
