@@ -1829,6 +1829,14 @@ WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped AND a.attgen
     AND NOT (a.attname = 'text_search' AND a.attrelid IN ('kepler.memories'::regclass, 'kepler.messages'::regclass))
 ORDER BY a.attname::text COLLATE "C"
 $function$;
+CREATE FUNCTION kepler_internal.asks_parts(view_name text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ SELECT pg_get_viewdef(format('kepler.%I', view_name)::regclass) ~ 'kepler_internal\.view_rows_in_parts' $function$;
+REVOKE EXECUTE ON FUNCTION kepler_internal.asks_parts(text) FROM PUBLIC;
+COMMENT ON FUNCTION kepler_internal.asks_parts(text) IS 'Internal: whether a view asks the parts';
 CREATE FUNCTION kepler_internal.begin_feed_anew()
  RETURNS void
  LANGUAGE c
@@ -2567,6 +2575,13 @@ BEGIN
     IF answer = '0' THEN
         RETURN QUERY VALUES ('55000', 'no node of the cluster takes shards', NULL::text, 'SELECT citus_add_node(''…'', 5432);');
         RETURN;
+    END IF;
+    EXECUTE 'SELECT min(format(''SELECT citus_set_node_property(%L, %s, shouldhaveshards, false);'', n.nodename, n.nodeport))
+        FROM pg_catalog.pg_dist_node AS n WHERE n.groupid = 0 AND n.shouldhaveshards' INTO answer;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '55000', 'the coordinator takes shards',
+            'What is asked of all parts, as by kepler.status(), would not be whole where some lie beside the tables of the coordinator.',
+            format('Have workers take them: %s', answer);
     END IF;
     FOR node IN EXECUTE
         'SELECT n.nodename || '':'' || n.nodeport AS name, r.success, r.result
@@ -3891,20 +3906,12 @@ END
 $function$;
 CREATE FUNCTION kepler_internal.former_views()
  RETURNS jsonb
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-DECLARE
-    key text;
-    known jsonb := '{}';
-BEGIN
-    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
-        known := known || jsonb_strip_nulls((
-            SELECT jsonb_object_agg(v.name, kepler_internal.view_definition_of_part(v.name, key)) FROM kepler_internal.views_of_parts() AS v));
-    END LOOP;
-    RETURN known;
-END
+    SELECT coalesce(jsonb_strip_nulls(jsonb_object_agg(v.name, pg_get_viewdef(to_regclass('kepler_internal.former_' || v.name)))), '{}')
+    FROM kepler_internal.views_of_parts() AS v WHERE kepler_internal.asks_parts(v.name)
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.former_views() FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.former_views() IS 'Internal: what views read before they asked the parts';
@@ -7272,15 +7279,33 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     view record;
+    former text;
+    grantee record;
     propagates constant text := current_setting('citus.enable_ddl_propagation');
 BEGIN
     PERFORM kepler_internal.require_cluster_owner();
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     FOR view IN SELECT * FROM kepler_internal.views_of_parts() LOOP
+        former := format('kepler_internal.%I', 'former_' || view.name);
+        IF definitions IS NULL AND NOT kepler_internal.asks_parts(view.name) THEN
+            EXECUTE format('DROP VIEW IF EXISTS %s', former);
+            EXECUTE format('CREATE VIEW %s %s AS %s', former, view.options, pg_get_viewdef(format('kepler.%I', view.name)::regclass));
+            EXECUTE format('COMMENT ON VIEW %s IS %L', former, format('Internal: what kepler.%s reads in a part of a cluster on this node', view.name));
+            -- A view that reads with the rights of its caller is nobody's secret: levels of access come and go.
+            FOR grantee IN
+                SELECT DISTINCT CASE WHEN view.options <> '' OR x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END AS name
+                FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS x
+                WHERE c.oid = format('kepler.%I', view.name)::regclass AND x.grantee <> c.relowner AND x.privilege_type = 'SELECT'
+                UNION SELECT 'PUBLIC' WHERE view.options <> ''
+            LOOP
+                EXECUTE format('GRANT SELECT ON %s TO %s', former, grantee.name);
+            END LOOP;
+        END IF;
         EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
             CASE view.name WHEN 'stat_feed' THEN kepler_internal.stat_feed_of_cluster(view.given, view.columns) END,
             format('SELECT %s FROM kepler_internal.view_rows_in_parts(%L) AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS r (%s)',
                 view.given, view.name, view.columns)));
+        IF definitions IS NOT NULL THEN EXECUTE format('DROP VIEW IF EXISTS %s', former); END IF;
     END LOOP;
     PERFORM set_config('citus.enable_ddl_propagation', propagates, true);
 END
@@ -7421,14 +7446,6 @@ END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.verify_history_of_nodes(text,text) FROM PUBLIC;
 COMMENT ON FUNCTION kepler_internal.verify_history_of_nodes(text,text) IS 'Internal: compares what each node of a cluster keeps with its seals';
-CREATE FUNCTION kepler_internal.view_definition_of_part(view_name text, part_of text)
- RETURNS text
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$ SELECT pg_get_viewdef(to_regclass(format('kepler.%I', view_name))) $function$;
-REVOKE EXECUTE ON FUNCTION kepler_internal.view_definition_of_part(text,text) FROM PUBLIC;
-COMMENT ON FUNCTION kepler_internal.view_definition_of_part(text,text) IS 'Internal: what a view reads on the node of a part';
 CREATE FUNCTION kepler_internal.view_rows_in_parts(view_name text)
  RETURNS SETOF jsonb
  LANGUAGE plpgsql
@@ -7456,7 +7473,8 @@ BEGIN
     IF view_name NOT IN (SELECT v.name FROM kepler_internal.views_of_parts() AS v) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('there is no view %s of parts', view_name);
     END IF;
-    RETURN QUERY EXECUTE format('SELECT to_jsonb(v.*) FROM kepler.%I AS v', view_name);
+    RETURN QUERY EXECUTE format('SELECT to_jsonb(v.*) FROM %s AS v',
+        coalesce(to_regclass('kepler_internal.former_' || view_name), format('kepler.%I', view_name)::regclass));
 END
 $function$;
 REVOKE EXECUTE ON FUNCTION kepler_internal.view_rows_of_part(text,text) FROM PUBLIC;

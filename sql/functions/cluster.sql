@@ -94,6 +94,13 @@ BEGIN
         RETURN QUERY VALUES ('55000', 'no node of the cluster takes shards', NULL::text, 'SELECT citus_add_node(''…'', 5432);');
         RETURN;
     END IF;
+    EXECUTE 'SELECT min(format(''SELECT citus_set_node_property(%L, %s, shouldhaveshards, false);'', n.nodename, n.nodeport))
+        FROM pg_catalog.pg_dist_node AS n WHERE n.groupid = 0 AND n.shouldhaveshards' INTO answer;
+    IF answer IS NOT NULL THEN
+        RETURN QUERY SELECT '55000', 'the coordinator takes shards',
+            'What is asked of all parts, as by kepler.status(), would not be whole where some lie beside the tables of the coordinator.',
+            format('Have workers take them: %s', answer);
+    END IF;
     FOR node IN EXECUTE
         'SELECT n.nodename || '':'' || n.nodeport AS name, r.success, r.result
          FROM run_command_on_all_nodes(''SELECT kepler.version()'') AS r

@@ -14,7 +14,7 @@ AS $$
     GROUP BY c.oid
 $$;
 
--- The rows of such a view in a part.
+-- The rows of such a view in a part. One that lies on the coordinator is read by what the view was there.
 CREATE FUNCTION kepler_internal.view_rows_of_part(view_name text, part_of text) RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET kepler.plan_for_large_tables = on
 AS $$
@@ -22,7 +22,8 @@ BEGIN
     IF view_name NOT IN (SELECT v.name FROM kepler_internal.views_of_parts() AS v) THEN
         RAISE EXCEPTION USING ERRCODE = 'undefined_table', MESSAGE = format('there is no view %s of parts', view_name);
     END IF;
-    RETURN QUERY EXECUTE format('SELECT to_jsonb(v.*) FROM kepler.%I AS v', view_name);
+    RETURN QUERY EXECUTE format('SELECT to_jsonb(v.*) FROM %s AS v',
+        coalesce(to_regclass('kepler_internal.former_' || view_name), format('kepler.%I', view_name)::regclass));
 END
 $$;
 
@@ -61,44 +62,55 @@ AS $$
                 ORDER BY f.epoch, f.xid, f.sequence LIMIT v.counted_up_to) AS n) AS b) AS r', given, columns)
 $$;
 
--- What such a view reads on the node of a part.
-CREATE FUNCTION kepler_internal.view_definition_of_part(view_name text, part_of text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT pg_get_viewdef(to_regclass(format('kepler.%I', view_name))) $$;
-
--- Has the views on the coordinator ask the parts; or, with definitions, read what they read before.
+-- Has the views on the coordinator ask the parts; or, with definitions, read what they read before. That is kept in views of the same
+-- names, former_…, with the same rights.
 CREATE FUNCTION kepler_internal.turn_views(definitions jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
     view record;
+    former text;
+    grantee record;
     propagates constant text := current_setting('citus.enable_ddl_propagation');
 BEGIN
     PERFORM kepler_internal.require_cluster_owner();
     PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
     FOR view IN SELECT * FROM kepler_internal.views_of_parts() LOOP
+        former := format('kepler_internal.%I', 'former_' || view.name);
+        IF definitions IS NULL AND NOT kepler_internal.asks_parts(view.name) THEN
+            EXECUTE format('DROP VIEW IF EXISTS %s', former);
+            EXECUTE format('CREATE VIEW %s %s AS %s', former, view.options, pg_get_viewdef(format('kepler.%I', view.name)::regclass));
+            EXECUTE format('COMMENT ON VIEW %s IS %L', former, format('Internal: what kepler.%s reads in a part of a cluster on this node', view.name));
+            -- A view that reads with the rights of its caller is nobody's secret: levels of access come and go.
+            FOR grantee IN
+                SELECT DISTINCT CASE WHEN view.options <> '' OR x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END AS name
+                FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS x
+                WHERE c.oid = format('kepler.%I', view.name)::regclass AND x.grantee <> c.relowner AND x.privilege_type = 'SELECT'
+                UNION SELECT 'PUBLIC' WHERE view.options <> ''
+            LOOP
+                EXECUTE format('GRANT SELECT ON %s TO %s', former, grantee.name);
+            END LOOP;
+        END IF;
         EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
             CASE view.name WHEN 'stat_feed' THEN kepler_internal.stat_feed_of_cluster(view.given, view.columns) END,
             format('SELECT %s FROM kepler_internal.view_rows_in_parts(%L) AS p (given) CROSS JOIN LATERAL jsonb_to_record(p.given) AS r (%s)',
                 view.given, view.name, view.columns)));
+        IF definitions IS NOT NULL THEN EXECUTE format('DROP VIEW IF EXISTS %s', former); END IF;
     END LOOP;
     PERFORM set_config('citus.enable_ddl_propagation', propagates, true);
 END
 $$;
 
--- What they read before they were turned, as far as nodes with parts know.
+-- Whether a view asks the parts.
+CREATE FUNCTION kepler_internal.asks_parts(view_name text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT pg_get_viewdef(format('kepler.%I', view_name)::regclass) ~ 'kepler_internal\.view_rows_in_parts' $$;
+
+-- What those that do read before.
 CREATE FUNCTION kepler_internal.former_views() RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    key text;
-    known jsonb := '{}';
-BEGIN
-    FOR key IN SELECT k FROM kepler_internal.node_keys() AS k LOOP
-        known := known || jsonb_strip_nulls((
-            SELECT jsonb_object_agg(v.name, kepler_internal.view_definition_of_part(v.name, key)) FROM kepler_internal.views_of_parts() AS v));
-    END LOOP;
-    RETURN known;
-END
+    SELECT coalesce(jsonb_strip_nulls(jsonb_object_agg(v.name, pg_get_viewdef(to_regclass('kepler_internal.former_' || v.name)))), '{}')
+    FROM kepler_internal.views_of_parts() AS v WHERE kepler_internal.asks_parts(v.name)
 $$;

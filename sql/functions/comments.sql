@@ -1441,7 +1441,7 @@ COMMENT ON FUNCTION kepler_internal.workspaces_that_search_of_part(text, boolean
 COMMENT ON FUNCTION kepler_internal.views_of_parts() IS 'Internal: views that ask the parts of a cluster';
 COMMENT ON FUNCTION kepler_internal.view_rows_of_part(text, text) IS 'Internal: the rows of a view in a part of a cluster';
 COMMENT ON FUNCTION kepler_internal.view_rows_in_parts(text) IS 'Internal: the rows of a view in all parts';
-COMMENT ON FUNCTION kepler_internal.view_definition_of_part(text, text) IS 'Internal: what a view reads on the node of a part';
+COMMENT ON FUNCTION kepler_internal.asks_parts(text) IS 'Internal: whether a view asks the parts';
 COMMENT ON FUNCTION kepler_internal.turn_views(jsonb) IS 'Internal: has views ask the parts, or read as before';
 COMMENT ON FUNCTION kepler_internal.former_views() IS 'Internal: what views read before they asked the parts';
 COMMENT ON FUNCTION kepler_internal.require_cluster_owner() IS 'Internal: fails unless the caller has the rights of the owner of Kepler''s tables';

@@ -44,6 +44,11 @@ undistributed=$(cursor)
 expect t "SELECT kepler.track('kepler.entities', 'history')"
 expect 'ERROR:  0A000' 'SELECT kepler.distribute()'
 expect t "SELECT kepler.untrack('kepler.entities', 'history')"
+# The coordinator has no parts.
+takes_shards() { ask -o /dev/null -c "SELECT citus_set_node_property('$(server_socket_dir "$COORDINATOR")', 5432, 'shouldhaveshards', $1)"; }
+takes_shards true
+expect 'ERROR:  55000' 'SELECT kepler.distribute()'
+takes_shards false
 distribute "$database"
 expect 0 "SELECT sum(pg_relation_size(r)) FROM unnest(ARRAY['kepler.records', 'kepler.workspaces', 'kepler.entities']::regclass[]) AS r"
 expect 'ERROR:  55000' "$(changes "'$undistributed'")"

@@ -13,7 +13,7 @@ unsafe extern "C-unwind" {
 
 /// Functions that are sent, sorted. Each takes a workspace_id, and needs nothing but the workspace's part, the tables that
 /// every node has all of, and what each node has for itself.
-pub(crate) const SENT: [&str; 114] = [
+pub(crate) const SENT: [&str; 113] = [
     "abandon_executions",
     "abandon_syncs",
     "abort_sync",
@@ -121,7 +121,6 @@ pub(crate) const SENT: [&str; 114] = [
     "upsert_records_summary",
     "validate_workflow",
     "vectors_of_part",
-    "view_definition_of_part",
     "view_rows_of_part",
     "wait_for_former_writers",
     "wait_for_leftover",

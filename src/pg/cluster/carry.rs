@@ -194,20 +194,22 @@ unsafe fn send(call: pg_sys::FunctionCallInfo) -> Result<pg_sys::Datum, Error> {
         let workspace = workspace.filter(|_| !names_own_table(&types, &values));
         let result = (*expression).funcresulttype;
         let is_row = pg_sys::type_is_rowtype(result);
-        let of = to.filter(|_| workspace.is_some());
+        // A part that lies on this node is worked in by the session itself.
+        let own = workspace.as_deref().and_then(|id| moved::begin_here(&Text::new(id)));
+        let is_sent = workspace.is_some() && own.is_none();
+        let of = to.filter(|_| is_sent);
         let is_search = of.is_some() && is_search(function);
         if let (true, Some(note)) = (is_search, AFTER_SEARCH.get()) {
             note("");
         }
         forget_former();
         let statement = statement((function, types, of), is_row);
-        let _here = workspace.is_none().then(Here::begin);
-        if let Some(workspace) = &workspace {
+        let _here = (!is_sent).then(Here::begin);
+        if let Some(workspace) = workspace.as_ref().filter(|_| is_sent) {
             if matches!(to, Some((_, Names::Workspace))) {
                 BEFORE.get().map_or(Ok(()), |check| check(workspace))?;
             }
             values.push(settings(to).into_datum());
-            moved::hold_elsewhere(&Text::new(workspace));
             join(workspace, function, expression)?;
         }
         let outside = pg_sys::CurrentMemoryContext;

@@ -67,6 +67,12 @@ pub(crate) fn hold_elsewhere(workspace: &Text) {
     }
 }
 
+/// The same. Where that is on this node, the session works in the part as long as what this gives lives.
+pub(super) fn begin_here(workspace: &Text) -> Option<part::Own> {
+    hold_elsewhere(workspace);
+    part::Own::begin(places::shard_here(workspace.as_str())?)
+}
+
 /// The same; gives whether that is on this node.
 pub(crate) fn hold_and_look(workspace: &Text) -> bool {
     hold_elsewhere(workspace);

@@ -9,7 +9,7 @@
 use super::names::Names;
 use super::places::{self, Key, Lies, Place, Shards};
 use super::{carry, rewrite, tell};
-use crate::pg::local_settings::set_as_superuser;
+use crate::pg::local_settings::{LocalSettings, set_as_superuser};
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::settings::WORKSPACE_ID_NAME;
 use pgrx::pg_sys;
@@ -135,6 +135,30 @@ pub(super) fn leave() {
     }
     BEGUN_BY.set(ptr::null_mut());
     ENTERED.set(false);
+}
+
+/// While this lives, the session works in a part of its own node, for a call of its own.
+pub(super) struct Own {
+    _settings: LocalSettings,
+}
+
+impl Own {
+    /// `shard`: one of the part.
+    pub(super) fn begin(shard: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: the look-up is guarded; nothing raises an error behind it.
+        let has_begun = unsafe { go_to(learn(shard), ptr::null_mut()) };
+        // What is written there Citus takes for a change past it.
+        has_begun.then(|| Self {
+            _settings: LocalSettings::set(&[(c"citus.enable_manual_changes_to_shards", c"on")]),
+        })
+    }
+}
+
+/// Also while an error unwinds.
+impl Drop for Own {
+    fn drop(&mut self) {
+        leave();
+    }
 }
 
 /// The session has been told the workspace that it works in, as long as it works in the part.

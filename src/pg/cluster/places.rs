@@ -8,7 +8,7 @@ use crate::pg::plan::Statement;
 use crate::pg::relation::{self, MadeOf, generation};
 use crate::pg::whole::Spi;
 use pgrx::pg_sys;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::CString;
 use xxhash_rust::xxh3::xxh3_64;
@@ -48,6 +48,18 @@ thread_local! {
         c"SELECT p.groupid = (SELECT l.groupid FROM pg_catalog.pg_dist_local_group AS l LIMIT 1)
           FROM pg_catalog.pg_dist_placement AS p WHERE p.shardid = $1",
         &[pg_sys::INT8OID],
+    ) };
+    /// No part is on this node.
+    static NONE_HERE: RefCell<Option<MadeOf>> = const { RefCell::new(None) };
+    static SHARD_HERE: Statement = const { Statement::new(
+        c"SELECT pg_catalog.max(s.shardid) FILTER (WHERE s.shardid
+                  = pg_catalog.get_shard_id_for_distribution_column('kepler.parts'::pg_catalog.regclass, $1)),
+              pg_catalog.count(*)
+          FROM pg_catalog.pg_dist_shard AS s
+          JOIN pg_catalog.pg_dist_placement AS p ON p.shardid = s.shardid
+          JOIN pg_catalog.pg_dist_local_group AS l ON l.groupid = p.groupid
+          WHERE s.logicalrelid = 'kepler.parts'::pg_catalog.regclass",
+        &[pg_sys::TEXTOID],
     ) };
     static LIES_HERE: Statement = const { Statement::new(
         c"SELECT p.groupid = (SELECT l.groupid FROM pg_catalog.pg_dist_local_group AS l LIMIT 1)
@@ -229,6 +241,27 @@ pub(super) fn is_here(place: Place) -> bool {
         let rows = IS_HERE.with(|plan| plan.run_latest(client, &[Some(place.shard_id.into())]));
         rows.iter::<1>().next().and_then(|row| row.boolean(0)) == Some(true)
     })
+}
+
+/// A shard of the part of a workspace, if the part is on this node at this moment. Where no part is, that is known as long as Citus
+/// tells of no change.
+pub(super) fn shard_here(workspace_id: &str) -> Option<pg_sys::Oid> {
+    if NONE_HERE.with_borrow(|none| none.as_ref().is_some_and(MadeOf::is_current)) {
+        return None;
+    }
+    let table = relation::named_exactly(c"kepler", c"parts")?;
+    let _looking = Looking::begin();
+    let at = generation();
+    let id = crate::pg::varlena::Text::new(workspace_id);
+    let (shard_id, count) = Spi::connect_mut(|client| {
+        let rows = SHARD_HERE.with(|plan| plan.run_latest(client, &[Some(id.datum())]));
+        let row = rows.iter::<2>().next();
+        (row.as_ref().and_then(|row| row.bigint(0)), row.and_then(|row| row.bigint(1)))
+    });
+    if count == Some(0) {
+        NONE_HERE.set(Some(MadeOf::anywhere(vec![table], at)));
+    }
+    named_after(table, shard_id?)
 }
 
 /// Whether the part of a workspace is on this node at this moment.
