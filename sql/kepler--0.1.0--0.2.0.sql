@@ -7280,7 +7280,6 @@ AS $function$
 DECLARE
     view record;
     former text;
-    grantee record;
     propagates constant text := current_setting('citus.enable_ddl_propagation');
 BEGIN
     PERFORM kepler_internal.require_cluster_owner();
@@ -7291,15 +7290,6 @@ BEGIN
             EXECUTE format('DROP VIEW IF EXISTS %s', former);
             EXECUTE format('CREATE VIEW %s %s AS %s', former, view.options, pg_get_viewdef(format('kepler.%I', view.name)::regclass));
             EXECUTE format('COMMENT ON VIEW %s IS %L', former, format('Internal: what kepler.%s reads in a part of a cluster on this node', view.name));
-            -- A view that reads with the rights of its caller is nobody's secret: levels of access come and go.
-            FOR grantee IN
-                SELECT DISTINCT CASE WHEN view.options <> '' OR x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END AS name
-                FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS x
-                WHERE c.oid = format('kepler.%I', view.name)::regclass AND x.grantee <> c.relowner AND x.privilege_type = 'SELECT'
-                UNION SELECT 'PUBLIC' WHERE view.options <> ''
-            LOOP
-                EXECUTE format('GRANT SELECT ON %s TO %s', former, grantee.name);
-            END LOOP;
         END IF;
         EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
             CASE view.name WHEN 'stat_feed' THEN kepler_internal.stat_feed_of_cluster(view.given, view.columns) END,

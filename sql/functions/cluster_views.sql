@@ -63,7 +63,7 @@ AS $$
 $$;
 
 -- Has the views on the coordinator ask the parts; or, with definitions, read what they read before. That is kept in views of the same
--- names, former_…, with the same rights.
+-- names, former_…, which the owner alone may read.
 CREATE FUNCTION kepler_internal.turn_views(definitions jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -71,7 +71,6 @@ AS $$
 DECLARE
     view record;
     former text;
-    grantee record;
     propagates constant text := current_setting('citus.enable_ddl_propagation');
 BEGIN
     PERFORM kepler_internal.require_cluster_owner();
@@ -82,15 +81,6 @@ BEGIN
             EXECUTE format('DROP VIEW IF EXISTS %s', former);
             EXECUTE format('CREATE VIEW %s %s AS %s', former, view.options, pg_get_viewdef(format('kepler.%I', view.name)::regclass));
             EXECUTE format('COMMENT ON VIEW %s IS %L', former, format('Internal: what kepler.%s reads in a part of a cluster on this node', view.name));
-            -- A view that reads with the rights of its caller is nobody's secret: levels of access come and go.
-            FOR grantee IN
-                SELECT DISTINCT CASE WHEN view.options <> '' OR x.grantee = 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END AS name
-                FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS x
-                WHERE c.oid = format('kepler.%I', view.name)::regclass AND x.grantee <> c.relowner AND x.privilege_type = 'SELECT'
-                UNION SELECT 'PUBLIC' WHERE view.options <> ''
-            LOOP
-                EXECUTE format('GRANT SELECT ON %s TO %s', former, grantee.name);
-            END LOOP;
         END IF;
         EXECUTE format('CREATE OR REPLACE VIEW kepler.%I %s AS %s', view.name, view.options, coalesce(definitions ->> view.name,
             CASE view.name WHEN 'stat_feed' THEN kepler_internal.stat_feed_of_cluster(view.given, view.columns) END,

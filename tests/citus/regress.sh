@@ -41,7 +41,8 @@ database() {
 # may log in. The roles of all files are made before; where a file makes or drops one, that is a comment.
 roles() {
   local role
-  { grep -rhoE 'CREATE ROLE [^;$]+;' "$ROOT/tests/$kind" 2>/dev/null || true; } | sort -u | while read -r role; do
+  # Those that are made as members of others come after them.
+  { grep -rhoE 'CREATE ROLE [^;$]+;' "$ROOT/tests/$kind" 2>/dev/null || true; } | sort -u | awk '{ later = / IN ROLE /; print later, $0 }' | sort -s -k1,1n | cut -d' ' -f2- | while read -r role; do
     # The same name with other attributes is there already.
     on_node "$COORDINATOR" -d "$1" -c "${role%;} LOGIN" 2>/dev/null || true
   done

@@ -15,7 +15,7 @@ INSERT INTO kepler.records (id, entity_type) VALUES ('r00000', 'few');
 -- one of the writers from then on.
 BEGIN;
 SELECT outcome, queued, remaining > 0 AS remains FROM kepler.set_enrichment_policy('many');
-SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY mode;
 COMMIT;
 TABLE progress;
 SELECT record_id FROM kepler.claim_records('many', 'w', 2);
@@ -27,7 +27,7 @@ CALL kepler.queue_backlog('many');
 BEGIN;
 SELECT * FROM kepler.set_enrichment_policy('many', max_attempts => 9, lease => '7 minutes', clear_on_change => true);
 SELECT * FROM kepler.set_enrichment_policy('many', max_attempts => 9, fair => false);
-SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid();
+SELECT mode FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() ORDER BY mode;
 ROLLBACK;
 
 -- Fairness: until each row knows its entity, the oldest come first.

@@ -87,7 +87,7 @@ DO $$
 DECLARE one record; plan text;
 BEGIN
     FOR one IN SELECT s.relation, a.attname FROM secured AS s JOIN pg_attribute AS a ON a.attrelid = s.relation
-        WHERE a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'text'::regtype
+        WHERE a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'text'::regtype ORDER BY s.relation::text, a.attnum
     LOOP
         EXECUTE format('EXPLAIN SELECT FROM %s AS t WHERE t.%I OPERATOR(public.<<<<) ''z''', one.relation, one.attname) INTO plan;
         EXECUTE format('EXPLAIN SELECT FROM %s AS t WHERE t.%I OPERATOR(public.====) ''z''', one.relation, one.attname) INTO plan;
