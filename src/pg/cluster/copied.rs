@@ -136,7 +136,9 @@ unsafe extern "C-unwind" fn read(_depth: *mut c_void) {
     // SAFETY: as above.
     unsafe {
         let error = error();
-        if error.is_null() {
+        // Citus' own are internal errors. What somebody raises with such words stays as it is.
+        let internal = pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR as c_int;
+        if error.is_null() || (*error).sqlerrcode != internal {
             return;
         }
         let message = CStr::from_ptr((*error).message).to_bytes();
